@@ -18,6 +18,7 @@
  *
  * Results are written before a change takes effect, so that a call that fails
  * has changed nothing in the kernel; the output fields are then unspecified.
+ * What an output field holds on entry does not matter.
  *
  * Errors (every command; what each adds is said with it):
  *
@@ -27,12 +28,12 @@
  * %EINVAL        @size is too small or differs from the number's, or a known
  *                field has a bad value
  * %E2BIG         non-zero bytes beyond what this kernel knows, or @size above
- *                the page size
+ *                4096
  * %EOPNOTSUPP    a flag that this kernel does not know, or a reserved field
  *                that is not zero
  * %ENOMEM        no memory
  * %ENOENT        no object of this name, or an id that was never given out
- * %ESTALE        the object of this id has died
+ * %ESTALE        the object of this id has died, or is not in this registry
  * %EACCES        the object's mode does not let the caller do this
  * %EEXIST        CREATE: the name is taken
  * %EPROTOTYPE    the object's type is not the one demanded
@@ -182,11 +183,12 @@ struct refobj_info {
  * @mode: in: mode bits within REFOBJ_MODE_MASK; 0 means REFOBJ_MODE_DEFAULT
  * @initial: in: references that the session holds on the new object, at most
  *	REFOBJ_COUNT_MAX; a transient object needs one, a persistent may have 0
- * @id: out: the object's id; in: 0
+ * @id: out: the object's id
  * @name: in: unique in the registry, or empty for an object without a name
  * @type: in: a tag, or empty
  *
- * Creates an object; its owner is the fsuid and fsgid that opened the session.
+ * Creates an object; its owner is the effective uid and gid that opened the
+ * session.
  *
  * Return: 1 if the object was activated (@initial is not 0), else 0. Errors:
  * %EEXIST, %EDQUOT.
@@ -207,8 +209,8 @@ struct refobj_create {
  * @flags: in: REFOBJ_ATTACH_EXISTING, and for a new object REFOBJ_PERSISTENT
  * @mode: in: mode bits of a new object, as with CREATE; else not used
  * @count: in: references to acquire, 1 to REFOBJ_COUNT_MAX
- * @id: out: the object's id; in: 0
- * @created: out: 1 if this call made the object, else 0; in: 0
+ * @id: out: the object's id
+ * @created: out: 1 if this call made the object, else 0
  * @reserved: in: 0
  * @name: in: the name; must not be empty
  * @type: in: the type that an existing object must have, and a new one gets;
@@ -237,7 +239,7 @@ struct refobj_attach {
  * struct refobj_lookup - argument of REFOBJ_IOC_LOOKUP
  * @size: sizeof(struct refobj_lookup)
  * @flags: in: 0
- * @id: out: the object's id; in: 0
+ * @id: out: the object's id
  * @name: in: the name; must not be empty
  * @type: in: the type that the object must have; empty demands nothing
  *
@@ -338,8 +340,8 @@ struct refobj_release_all {
  * @deactivations: out: how often the users came back to zero
  * @held: out: references that the calling session holds
  * @reserved: in and out: 0
- * @name: out: the name, or empty; in: all zero
- * @type: out: the type, or empty; in: all zero
+ * @name: out: the name, or empty
+ * @type: out: the type, or empty
  *
  * Needs read permission. With REFOBJ_STAT_NEXT objects without it are passed
  * over, and %ENOENT says that there are no more; an object that lives during
@@ -407,8 +409,8 @@ struct refobj_holder {
  * @capacity: in: how many records fit; 0 asks for @total only
  * @record_size: in: sizeof(struct refobj_holder); a shorter record is cut, the
  *	end of a longer one is zeroed; 8 to 4096
- * @count: out: records written; in: 0
- * @total: out: how many hold a reference now; in: 0
+ * @count: out: records written
+ * @total: out: how many hold a reference now
  *
  * Lists who holds an object, in the order in which they came. Needs read
  * permission. A holder that stays during the whole walk is told exactly once.
