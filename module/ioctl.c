@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The commands of /dev/refobj: the table, and the checks of their arguments.
+ */
+#include <linux/build_bug.h>
+#include <linux/fs.h>
+#include <linux/kernel.h>
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+#include <net/net_namespace.h>
+
+#include "refobj.h"
+
+/* No structure, of any version, is larger: a page, whatever the page size. */
+#define REFOBJ_SIZE_MAX		4096
+
+union refobj_args {
+	struct {
+		__u32 size;
+		__u32 flags;
+		__u64 id;
+	} head;				/* how every structure begins */
+	struct refobj_info info;
+	struct refobj_create create;
+	struct refobj_attach attach;
+	struct refobj_lookup lookup;
+	struct refobj_acquire acquire;
+	struct refobj_release release;
+	struct refobj_release_all release_all;
+	struct refobj_stat stat;
+	struct refobj_holders holders;
+	struct refobj_destroy destroy;
+	struct refobj_set_why set_why;
+};
+
+/**
+ * struct refobj_call - one call of a command
+ * @session: on which
+ * @args: the copied structure; user memory is not read again
+ * @user: the caller's structure
+ * @size: how much of it to write back
+ */
+struct refobj_call {
+	struct refobj_session *session;
+	union refobj_args args;
+	void __user *user;
+	size_t size;
+};
+
+/*
+ * Write the results. A command that changes something calls this before the
+ * change: nothing may fail for the caller's memory afterwards.
+ */
+static int refobj_reply(struct refobj_call *call)
+{
+	return copy_to_user(call->user, &call->args, call->size) ? -EFAULT : 0;
+}
+
+static bool refobj_name_valid(const char *name)
+{
+	return refobj_text_valid(name, REFOBJ_NAME_SIZE, false);
+}
+
+static bool refobj_type_valid(const char *type)
+{
+	return refobj_text_valid(type, REFOBJ_TYPE_SIZE, false);
+}
+
+static bool refobj_count_valid(u32 n)
+{
+	return n && n <= REFOBJ_COUNT_MAX;
+}
+
+static bool refobj_mode_valid(u32 mode)
+{
+	return !(mode & ~REFOBJ_MODE_MASK);
+}
+
+static int refobj_cmd_info(struct refobj_call *call)
+{
+	struct refobj_session *s = call->session;
+	struct refobj_info *info = &call->args.info;
+	u64 max[REFOBJ_QUOTAS], used[REFOBJ_QUOTAS];
+	int i;
+
+	for (i = 0; i < REFOBJ_QUOTAS; i++) {
+		max[i] = s->unlimited ? REFOBJ_UNLIMITED : refobj_quota_max(i);
+		used[i] = atomic_long_read(&s->user->used[i]);
+	}
+	*info = (struct refobj_info) {
+		.size			= info->size,
+		.version		= REFOBJ_VERSION,
+		.name_max		= REFOBJ_NAME_SIZE - 1,
+		.type_max		= REFOBJ_TYPE_SIZE - 1,
+		.why_max		= REFOBJ_WHY_SIZE - 1,
+		.users_max		= REFOBJ_USERS_MAX,
+		.count_max		= REFOBJ_COUNT_MAX,
+		.objects_max		= max[REFOBJ_QUOTA_OBJECTS],
+		.objects_used		= used[REFOBJ_QUOTA_OBJECTS],
+		.references_max		= max[REFOBJ_QUOTA_REFERENCES],
+		.references_used	= used[REFOBJ_QUOTA_REFERENCES],
+		.bytes_max		= max[REFOBJ_QUOTA_BYTES],
+		.bytes_used		= used[REFOBJ_QUOTA_BYTES],
+		.session		= s->id,
+		.registry		= s->registry->net->ns.inum,
+	};
+	return refobj_reply(call);
+}
+
+static int refobj_cmd_create(struct refobj_call *call)
+{
+	struct refobj_create *args = &call->args.create;
+	struct refobj *object;
+	int err;
+
+	if (!refobj_name_valid(args->name) || !refobj_type_valid(args->type) ||
+	    !refobj_mode_valid(args->mode))
+		return -EINVAL;
+	if (args->initial ? !refobj_count_valid(args->initial) :
+			    !(args->flags & REFOBJ_PERSISTENT))
+		return -EINVAL;
+
+	object = refobj_object_create(call->session, args->name, args->type,
+				      args->flags,
+				      args->mode ?: REFOBJ_MODE_DEFAULT);
+	if (IS_ERR(object))
+		return PTR_ERR(object);
+	args->id = object->id;
+	err = refobj_reply(call);
+	if (err) {
+		refobj_object_discard(object);
+		return err;
+	}
+	return refobj_session_publish(call->session, object, args->initial);
+}
+
+/* Acquire what the name leads to; -ESTALE if that has just died. */
+static int refobj_attach_existing(struct refobj_call *call,
+				  struct refobj *object)
+{
+	struct refobj_attach *args = &call->args.attach;
+	int err;
+
+	if (!refobj_session_may(call->session, object, 4))
+		return -EACCES;
+	if (*args->type && strcmp(args->type, object->type))
+		return -EPROTOTYPE;
+	args->id = object->id;
+	args->created = 0;
+	err = refobj_reply(call);
+	if (err)
+		return err;
+	return refobj_session_acquire(call->session, object->id, object,
+				      args->count, false, "");
+}
+
+static int refobj_attach_new(struct refobj_call *call)
+{
+	struct refobj_attach *args = &call->args.attach;
+	struct refobj *object;
+	int err;
+
+	object = refobj_object_create(call->session, args->name, args->type,
+				      args->flags & REFOBJ_PERSISTENT,
+				      args->mode ?: REFOBJ_MODE_DEFAULT);
+	if (IS_ERR(object))
+		return PTR_ERR(object);
+	args->id = object->id;
+	args->created = 1;
+	err = refobj_reply(call);
+	if (err) {
+		refobj_object_discard(object);
+		return err;
+	}
+	return refobj_session_publish(call->session, object, args->count);
+}
+
+static int refobj_cmd_attach(struct refobj_call *call)
+{
+	struct refobj_attach *args = &call->args.attach;
+	struct refobj *object;
+	bool again;
+	int ret;
+
+	if (args->reserved)
+		return -EOPNOTSUPP;
+	if (!*args->name || !refobj_name_valid(args->name) ||
+	    !refobj_type_valid(args->type) || !refobj_mode_valid(args->mode) ||
+	    !refobj_count_valid(args->count))
+		return -EINVAL;
+
+	/* A round is lost only to another process that created or released. */
+	do {
+		object = refobj_find_name(call->session->registry, args->name);
+		if (object) {
+			ret = refobj_attach_existing(call, object);
+			refobj_put(object);
+			again = ret == -ESTALE;
+		} else if (args->flags & REFOBJ_ATTACH_EXISTING) {
+			ret = -ENOENT;
+			again = false;
+		} else {
+			ret = refobj_attach_new(call);
+			again = ret == -EEXIST;
+		}
+		if (again && signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	} while (again);
+	if (ret >= 0)
+		refobj_count(attaches, 1);
+	return ret;
+}
+
+static int refobj_cmd_lookup(struct refobj_call *call)
+{
+	struct refobj_lookup *args = &call->args.lookup;
+	struct refobj *object;
+	int err = 0;
+
+	if (!*args->name || !refobj_name_valid(args->name) ||
+	    !refobj_type_valid(args->type))
+		return -EINVAL;
+	object = refobj_find_name(call->session->registry, args->name);
+	if (!object)
+		return -ENOENT;
+	if (!refobj_session_may(call->session, object, 4))
+		err = -EACCES;
+	else if (*args->type && strcmp(args->type, object->type))
+		err = -EPROTOTYPE;
+	args->id = object->id;
+	refobj_put(object);
+	return err ?: refobj_reply(call);
+}
+
+static int refobj_cmd_acquire(struct refobj_call *call)
+{
+	struct refobj_acquire *args = &call->args.acquire;
+	int ret;
+
+	if (args->reserved)
+		return -EOPNOTSUPP;
+	if (!refobj_count_valid(args->count) || !refobj_type_valid(args->type))
+		return -EINVAL;
+	ret = refobj_session_acquire(call->session, args->id, NULL, args->count,
+				     args->flags & REFOBJ_ACQUIRE_NOT_ZERO,
+				     args->type);
+	if (ret >= 0)
+		refobj_count(acquires, 1);
+	return ret;
+}
+
+static int refobj_cmd_release(struct refobj_call *call)
+{
+	struct refobj_release *args = &call->args.release;
+	int ret;
+
+	if (args->reserved)
+		return -EOPNOTSUPP;
+	if (!refobj_count_valid(args->count))
+		return -EINVAL;
+	ret = refobj_session_release(call->session, args->id, args->count);
+	if (ret >= 0)
+		refobj_count(releases, 1);
+	return ret;
+}
+
+static int refobj_cmd_release_all(struct refobj_call *call)
+{
+	u64 id = call->args.release_all.id;
+	int ret;
+
+	if (!id)
+		return refobj_session_release_all(call->session);
+	ret = refobj_session_release(call->session, id, 0);
+	if (ret >= 0)
+		refobj_count(releases, 1);
+	return ret;
+}
+
+static struct refobj *refobj_get_readable(struct refobj_call *call, u64 id)
+{
+	struct refobj *object = refobj_find_id(call->session->registry, id);
+
+	if (!IS_ERR(object) && !refobj_session_may(call->session, object, 4)) {
+		refobj_put(object);
+		return ERR_PTR(-EACCES);
+	}
+	return object;
+}
+
+static struct refobj *refobj_get_next_readable(struct refobj_call *call, u64 id)
+{
+	struct refobj *object;
+
+	while ((object = refobj_find_next(call->session->registry, id))) {
+		if (refobj_session_may(call->session, object, 4))
+			return object;
+		id = object->id;
+		refobj_put(object);
+		if (signal_pending(current))
+			return ERR_PTR(-EINTR);
+		cond_resched();
+	}
+	return ERR_PTR(-ENOENT);
+}
+
+static int refobj_cmd_stat(struct refobj_call *call)
+{
+	struct refobj_stat *args = &call->args.stat;
+	bool next = args->flags & REFOBJ_STAT_NEXT;
+	struct refobj *object;
+
+	if (args->reserved)
+		return -EOPNOTSUPP;
+	do {
+		if (next)
+			object = refobj_get_next_readable(call, args->id);
+		else
+			object = refobj_get_readable(call, args->id);
+		if (IS_ERR(object))
+			return PTR_ERR(object);
+		refobj_session_stat(call->session, object, args);
+		refobj_put(object);
+		/* A walk passes over what died under its eyes. */
+	} while (next && args->state == REFOBJ_STATE_DEAD);
+	if (args->state == REFOBJ_STATE_DEAD)
+		return -ESTALE;
+	return refobj_reply(call);
+}
+
+static int refobj_copy_holders(struct refobj_holders *args,
+			       const struct refobj_holder *records, u32 n)
+{
+	u8 __user *to = u64_to_user_ptr(args->records);
+	size_t size = args->record_size;
+	size_t known = min(size, sizeof(*records));
+	u32 i;
+
+	to += args->count * size;
+	for (i = 0; i < n; i++, to += size)
+		if (copy_to_user(to, &records[i], known) ||
+		    clear_user(to + known, size - known))
+			return -EFAULT;
+	args->count += n;
+	return 0;
+}
+
+static int refobj_read_holders(struct refobj_holders *args,
+			       struct refobj *object)
+{
+	struct refobj_mark place = { .kind = 0 };
+	struct refobj_holder *records;
+	int n = 0, err = 0;
+	u32 room;
+
+	records = kmalloc_array(REFOBJ_BATCH, sizeof(*records),
+				GFP_KERNEL_ACCOUNT);
+	if (!records)
+		return -ENOMEM;
+	while (!err && (room = args->capacity - args->count)) {
+		n = refobj_holders_read(object, &place, &args->cursor, records,
+					min_t(u32, room, REFOBJ_BATCH));
+		if (!n)
+			break;
+		if (n > 0)
+			err = refobj_copy_holders(args, records, n);
+		if (!err && signal_pending(current))
+			err = -EINTR;
+		cond_resched();
+	}
+	if (n)
+		refobj_holders_read(object, &place, &args->cursor, NULL, 0);
+	else if (args->capacity)
+		args->cursor = 0;
+	kfree(records);
+	return err;
+}
+
+static int refobj_cmd_holders(struct refobj_call *call)
+{
+	struct refobj_holders *args = &call->args.holders;
+	struct refobj *object;
+	int err;
+
+	if (args->record_size < 8 || args->record_size > REFOBJ_SIZE_MAX)
+		return -EINVAL;
+	object = refobj_get_readable(call, args->id);
+	if (IS_ERR(object))
+		return PTR_ERR(object);
+	args->count = 0;
+	err = refobj_read_holders(args, object);
+	spin_lock(&object->lock);
+	args->total = object->nr_holders;
+	if (object->state == REFOBJ_STATE_DEAD)
+		err = -ESTALE;
+	spin_unlock(&object->lock);
+	refobj_put(object);
+	return err ?: refobj_reply(call);
+}
+
+static int refobj_cmd_destroy(struct refobj_call *call)
+{
+	struct refobj_session *s = call->session;
+	struct refobj *object;
+	int err;
+
+	object = refobj_find_id(s->registry, call->args.destroy.id);
+	if (IS_ERR(object))
+		return PTR_ERR(object);
+	if (refobj_session_may(s, object, 2))
+		err = refobj_object_destroy(object);
+	else
+		err = -EACCES;
+	refobj_put(object);
+	return err;
+}
+
+static int refobj_cmd_set_why(struct refobj_call *call)
+{
+	struct refobj_set_why *args = &call->args.set_why;
+
+	if (!refobj_text_valid(args->why, sizeof(args->why), true))
+		return -EINVAL;
+	return refobj_session_set_why(call->session, args->id, args->why);
+}
+
+/**
+ * struct refobj_command - a row of the command table
+ * @cmd: the whole ioctl number
+ * @size: of the structure as this kernel knows it
+ * @min_size: of the structure as the first version knew it
+ * @flags: the known ones
+ * @handler: does it
+ */
+struct refobj_command {
+	unsigned int cmd;
+	u16 size;
+	u16 min_size;
+	u32 flags;
+	int (*handler)(struct refobj_call *call);
+};
+
+#define REFOBJ_COMMAND(_cmd, _struct, _last, _flags, _handler)		\
+	[_IOC_NR(_cmd)] = {						\
+		.cmd = (_cmd),						\
+		.size = sizeof(struct _struct) +			\
+			BUILD_BUG_ON_ZERO(sizeof(struct _struct) !=	\
+					  _IOC_SIZE(_cmd)),		\
+		.min_size = offsetofend(struct _struct, _last),		\
+		.flags = (_flags),					\
+		.handler = (_handler),					\
+	}
+
+static const struct refobj_command refobj_commands[] = {
+	REFOBJ_COMMAND(REFOBJ_IOC_INFO, refobj_info, registry, 0,
+		       refobj_cmd_info),
+	REFOBJ_COMMAND(REFOBJ_IOC_CREATE, refobj_create, type,
+		       REFOBJ_PERSISTENT, refobj_cmd_create),
+	REFOBJ_COMMAND(REFOBJ_IOC_ATTACH, refobj_attach, type,
+		       REFOBJ_PERSISTENT | REFOBJ_ATTACH_EXISTING,
+		       refobj_cmd_attach),
+	REFOBJ_COMMAND(REFOBJ_IOC_LOOKUP, refobj_lookup, type, 0,
+		       refobj_cmd_lookup),
+	REFOBJ_COMMAND(REFOBJ_IOC_ACQUIRE, refobj_acquire, reserved,
+		       REFOBJ_ACQUIRE_NOT_ZERO, refobj_cmd_acquire),
+	REFOBJ_COMMAND(REFOBJ_IOC_RELEASE, refobj_release, reserved, 0,
+		       refobj_cmd_release),
+	REFOBJ_COMMAND(REFOBJ_IOC_RELEASE_ALL, refobj_release_all, id, 0,
+		       refobj_cmd_release_all),
+	REFOBJ_COMMAND(REFOBJ_IOC_STAT, refobj_stat, type, REFOBJ_STAT_NEXT,
+		       refobj_cmd_stat),
+	REFOBJ_COMMAND(REFOBJ_IOC_HOLDERS, refobj_holders, total, 0,
+		       refobj_cmd_holders),
+	REFOBJ_COMMAND(REFOBJ_IOC_DESTROY, refobj_destroy, id, 0,
+		       refobj_cmd_destroy),
+	REFOBJ_COMMAND(REFOBJ_IOC_SET_WHY, refobj_set_why, why, 0,
+		       refobj_cmd_set_why),
+};
+
+static int refobj_dispatch(struct refobj_session *session, unsigned int cmd,
+			   void __user *user)
+{
+	const struct refobj_command *row;
+	unsigned int nr = _IOC_NR(cmd), size = _IOC_SIZE(cmd);
+	struct refobj_call call;
+	int err;
+
+	if (_IOC_TYPE(cmd) != REFOBJ_IOC_MAGIC ||
+	    nr >= ARRAY_SIZE(refobj_commands))
+		return -ENOTTY;
+	row = &refobj_commands[array_index_nospec(nr,
+						  ARRAY_SIZE(refobj_commands))];
+	if (_IOC_DIR(cmd) != _IOC_DIR(row->cmd))
+		return -ENOTTY;
+	if (size < row->min_size)
+		return -EINVAL;
+	if (size > REFOBJ_SIZE_MAX)
+		return -E2BIG;
+	err = copy_struct_from_user(&call.args, row->size, user, size);
+	if (err)
+		return err;
+	if (call.args.head.size != size)
+		return -EINVAL;
+	if (call.args.head.flags & ~row->flags)
+		return -EOPNOTSUPP;
+	call.session = session;
+	call.user = user;
+	call.size = min_t(size_t, size, row->size);
+	return row->handler(&call);
+}
+
+/**
+ * refobj_ioctl() - a command on a session
+ * @file: the session's
+ * @cmd: its number
+ * @arg: pointer to its structure
+ *
+ * Return: what the command returns; a negative errno has changed nothing.
+ */
+long refobj_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	int ret = refobj_dispatch(file->private_data, cmd, (void __user *)arg);
+
+	if (ret < 0)
+		refobj_count_refusal(ret);
+	return ret;
+}
