@@ -22,8 +22,8 @@
  *
  * Linking: pkg-config --cflags --libs librefobj
  */
-#ifndef REFOBJ_H
-#define REFOBJ_H
+#ifndef LIBREFOBJ_H
+#define LIBREFOBJ_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -253,4 +253,4 @@ const char *refobj_version(void);
 }
 #endif
 
-#endif /* REFOBJ_H */
+#endif /* LIBREFOBJ_H */
