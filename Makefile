@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# make help lists what there is. The kernel's part is described by Kbuild; here
+# is what drives it, and the rest.
+
+TOP	:= $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
+BUILD	:= $(TOP)/build
+PREFIX	?= /usr/local
+
+# The kernels that make check tests on; make demo and make vm take the first.
+KERNELS	?= 6.1 6.12
+
+# What the module is built for: the running kernel, unless told otherwise.
+KDIR	?= /lib/modules/$(shell uname -r)/build
+KREL	:= $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
+		$(KDIR)/include/generated/utsrelease.h 2>/dev/null)
+
+vm	:= $(TOP)/selftests/vm
+
+all: module userspace
+
+# Each kernel gets a folder of links to the sources, so that two kernels' objects
+# never meet and the source tree stays clean. Module BTF needs the vmlinux that
+# headers packages do not have.
+kmake = $(MAKE) --no-print-directory -C $(KDIR) M=$(BUILD)/$(KREL) \
+	CONFIG_DEBUG_INFO_BTF_MODULES=
+
+module: kdir
+	@mkdir -p $(BUILD)/$(KREL)/module
+	@ln -sfn $(TOP)/Kbuild $(BUILD)/$(KREL)/Kbuild
+	@ln -sfn $(TOP)/module/* $(BUILD)/$(KREL)/module/
+	$(Q)$(kmake) modules
+
+kdir:
+	@test -n "$(KREL)" || { \
+		echo "make: no kernel to build the module for at $(KDIR)." >&2; \
+		echo "  Install the headers of the running kernel (on Debian:" \
+		     "linux-headers-$$(uname -r)), or name others with" \
+		     "make KDIR=/usr/src/linux-headers-VERSION; make userspace" \
+		     "builds the library and the tool alone." >&2; exit 1; }
+
+userspace:
+	$(Q)$(MAKE) --no-print-directory -C userspace OUTPUT=$(BUILD)/userspace \
+		PREFIX=$(PREFIX)
+
+selftests: userspace
+	$(Q)$(MAKE) --no-print-directory -C selftests OUTPUT=$(BUILD)/selftests
+
+modules_install: module
+	$(Q)$(kmake) modules_install
+
+install uninstall:
+	$(Q)$(MAKE) --no-print-directory -C userspace OUTPUT=$(BUILD)/userspace \
+		PREFIX=$(PREFIX) DESTDIR=$(DESTDIR) $@
+
+deps:
+	@$(TOP)/.ci/deps
+
+check: deps
+	@$(TOP)/.ci/check $(KERNELS)
+
+demo: deps userspace
+	@$(vm)/run --kernel $(firstword $(KERNELS)) -- userspace/examples/demo
+
+vm: deps userspace
+	@$(vm)/run --kernel $(firstword $(KERNELS)) --shell
+
+lint: deps
+	@$(TOP)/.ci/lint $(KERNELS)
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make                  module (for the running kernel, or KDIR=), library, tool'
+	@echo 'make module           the module alone'
+	@echo 'make userspace        the library, the tool and the examples alone'
+	@echo 'make deps             install the packages that all below needs (Debian)'
+	@echo 'make demo             see it work, in a virtual machine'
+	@echo 'make check            all tests, in virtual machines (KERNELS="$(KERNELS)")'
+	@echo 'make vm               a shell in a virtual machine with the module loaded'
+	@echo 'make lint             static checks'
+	@echo 'make install          library and tool to PREFIX=$(PREFIX), below DESTDIR='
+	@echo 'make uninstall        remove them'
+	@echo 'make modules_install  the module, for KDIR'
+	@echo 'make clean            remove build/'
+
+# V=1 shows the commands.
+Q := $(if $(V),,@)
+
+.PHONY: all module kdir userspace selftests modules_install install uninstall \
+	deps check demo vm lint clean help
