@@ -354,9 +354,11 @@ static int refobj_read_holders(struct refobj_holders *args,
 {
 	struct refobj_mark place = { .kind = 0 };
 	struct refobj_holder *records;
-	int n = 0, err = 0;
+	int n, err = 0;
 	u32 room;
 
+	if (!args->capacity)
+		return 0;
 	records = kmalloc_array(REFOBJ_BATCH, sizeof(*records),
 				GFP_KERNEL_ACCOUNT);
 	if (!records)
@@ -372,9 +374,7 @@ static int refobj_read_holders(struct refobj_holders *args,
 			err = -EINTR;
 		cond_resched();
 	}
-	if (n)
-		refobj_holders_read(object, &place, &args->cursor, NULL, 0);
-	else if (args->capacity)
+	if (!refobj_holders_end(object, &place))
 		args->cursor = 0;
 	kfree(records);
 	return err;

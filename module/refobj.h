@@ -386,6 +386,7 @@ void refobj_session_stat(struct refobj_session *session, struct refobj *object,
 void refobj_session_show(struct seq_file *m, struct refobj_session *session);
 int refobj_holders_read(struct refobj *object, struct refobj_mark *place,
 			u64 *cursor, struct refobj_holder *records, u32 n);
+bool refobj_holders_end(struct refobj *object, struct refobj_mark *place);
 
 /* ioctl.c: the command table and argument checks */
 long refobj_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

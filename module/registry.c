@@ -186,6 +186,11 @@ struct refobj *refobj_find_name(struct refobj_registry *registry,
  * Ids
  */
 
+static bool refobj_was_given(u64 id)
+{
+	return id <= (u64)atomic64_read(&refobj_last_id);
+}
+
 /**
  * refobj_find_id() - look an id up
  * @registry: where
@@ -205,9 +210,7 @@ struct refobj *refobj_find_id(struct refobj_registry *registry, u64 id)
 	rcu_read_unlock();
 	if (object)
 		return object;
-	if (id && id <= (u64)atomic64_read(&refobj_last_id))
-		return ERR_PTR(-ESTALE);
-	return ERR_PTR(-ENOENT);
+	return ERR_PTR(id && refobj_was_given(id) ? -ESTALE : -ENOENT);
 }
 
 /**
@@ -218,13 +221,16 @@ struct refobj *refobj_find_id(struct refobj_registry *registry, u64 id)
  * The order is that of the slots, so an object that lives during the whole walk
  * is met once, whatever comes and goes.
  *
- * Return: the next object, with a life for the caller, or NULL.
+ * Return: the next object, with a life for the caller, or NULL if there is none
+ * or nobody can have been given @id.
  */
 struct refobj *refobj_find_next(struct refobj_registry *registry, u64 id)
 {
 	unsigned long slot = refobj_slot(id);
 	struct refobj *object;
 
+	if (!refobj_was_given(id))
+		return NULL;
 	rcu_read_lock();
 	do {
 		object = xa_find_after(&registry->objects, &slot,

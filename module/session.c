@@ -645,49 +645,68 @@ static void holder_fill(struct refobj_holder *record,
  * refobj_holders_read() - tell some of an object's holders
  * @object: the object; the caller has a life
  * @place: the reader's place in the list; zeroed before the first call, and
- *	handed back to this function until it returns 0, or with @n = 0
+ *	handed to refobj_holders_end() after the last
  * @cursor: sequence number of the last holder told; moved on
  * @records: filled in
- * @n: how many fit, at most REFOBJ_BATCH; 0 takes @place out of the list
+ * @n: how many fit, 1 to REFOBJ_BATCH
  *
  * Passes over at most REFOBJ_BATCH holders, told or not, under one hold of the
  * lock; the place in the list is where it goes on.
  *
- * Return: records filled, or -EAGAIN if none was yet found; 0 at the end.
+ * Return: records filled, 0 at the end of the list, or -EAGAIN: none found yet.
  */
 int refobj_holders_read(struct refobj *object, struct refobj_mark *place,
 			u64 *cursor, struct refobj_holder *records, u32 n)
 {
 	struct refobj_mark *mark = place;
 	u32 passed = 0, filled = 0;
-	int ret = 0;
+	int ret;
 
 	spin_lock(&object->lock);
 	if (!place->node.next)
 		list_add(&place->node, &object->holders);
-	while (n) {
-		if (list_is_last(&mark->node, &object->holders)) {
-			ret = filled;
+	for (;;) {
+		ret = filled;
+		if (filled == n || list_is_last(&mark->node, &object->holders))
 			break;
-		}
-		if (filled == n || passed == REFOBJ_BATCH) {
-			ret = filled ?: -EAGAIN;
+		ret = filled ?: -EAGAIN;
+		if (passed++ == REFOBJ_BATCH)
 			break;
-		}
 		mark = list_next_entry(mark, node);
-		passed++;
 		if (!mark->kind || mark->seq <= *cursor)
 			continue;
 		holder_fill(&records[filled++],
 			    container_of(mark, struct refobj_entry, mark));
 		*cursor = mark->seq;
 	}
-	if (ret)
+	if (mark != place)
 		list_move(&place->node, &mark->node);
-	else
-		list_del(&place->node);
 	spin_unlock(&object->lock);
 	return ret;
+}
+
+/**
+ * refobj_holders_end() - a reader is done
+ * @object: the object
+ * @place: the reader's, no longer in the list afterwards
+ *
+ * Return: true if holders follow that the reader has not been told of.
+ */
+bool refobj_holders_end(struct refobj *object, struct refobj_mark *place)
+{
+	struct refobj_mark *mark = place;
+	bool more = false;
+
+	spin_lock(&object->lock);
+	/* Only other readers' places are passed over. */
+	list_for_each_entry_continue(mark, &object->holders, node) {
+		more = mark->kind;
+		if (more)
+			break;
+	}
+	list_del(&place->node);
+	spin_unlock(&object->lock);
+	return more;
 }
 
 /*
