@@ -1,0 +1,902 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The verbs that look at objects, and those that make and remove them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "refctl.h"
+
+/* Rows of any kind, growing. */
+struct rows {
+	char *data;
+	size_t n;
+	size_t size;	/* of one */
+};
+
+static void *add_row(struct rows *rows, const void *row)
+{
+	/* doubled at every power of two */
+	if (!(rows->n & (rows->n - 1)))
+		rows->data = xrealloc(rows->data, rows->n ? 2 * rows->n : 1,
+				      rows->size);
+	return memcpy(rows->data + rows->n++ * rows->size, row, rows->size);
+}
+
+struct object_row {
+	struct refobj_stat stat;
+	uint64_t now;			/* CLOCK_MONOTONIC */
+	struct refobj_holder *holders;	/* show only */
+	int n_holders;
+};
+
+#define OBJECT(row) ((const struct object_row *)(row))
+
+static void get_id(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.id);
+}
+
+static void get_name(struct cell *cell, const void *row)
+{
+	cell_string(cell, OBJECT(row)->stat.name);
+}
+
+static void get_type(struct cell *cell, const void *row)
+{
+	cell_string(cell, OBJECT(row)->stat.type);
+}
+
+static void get_state(struct cell *cell, const void *row)
+{
+	cell_string(cell, refobj_strstate(OBJECT(row)->stat.state));
+}
+
+static void get_users(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.users);
+}
+
+static void get_holders(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.holders);
+}
+
+static void get_mode(struct cell *cell, const void *row)
+{
+	cell_mode(cell, OBJECT(row)->stat.mode);
+}
+
+static void get_owner(struct cell *cell, const void *row)
+{
+	char *name = owner_name(OBJECT(row)->stat.uid);
+
+	cell_string(cell, name);
+	free(name);
+}
+
+static void get_peak(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.users_peak);
+}
+
+/* What happened after @now was read is no age below zero. */
+static uint64_t since(uint64_t now, uint64_t then)
+{
+	return now > then ? now - then : 0;
+}
+
+static void get_created(struct cell *cell, const void *row)
+{
+	const struct object_row *o = row;
+
+	cell_age(cell, o->stat.created_ns, since(o->now, o->stat.created_ns));
+}
+
+static void get_age(struct cell *cell, const void *row)
+{
+	const struct object_row *o = row;
+	uint64_t age = since(o->now, o->stat.created_ns);
+
+	cell_age(cell, age, age);
+}
+
+static void get_activations(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.activations);
+}
+
+static void get_deactivations(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.deactivations);
+}
+
+static void get_uid(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.uid);
+}
+
+static void get_gid(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.gid);
+}
+
+static void get_flags(struct cell *cell, const void *row)
+{
+	uint32_t flags = OBJECT(row)->stat.object_flags;
+
+	cell->json = json_object_new_array();
+	if (flags & REFOBJ_PERSISTENT) {
+		cell->text = xstrdup("persistent");
+		json_object_array_add(cell->json,
+				      json_object_new_string("persistent"));
+	}
+}
+
+static void get_held(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.held);
+}
+
+#define D	COLUMN_DEFAULT
+#define R	COLUMN_RIGHT
+#define T	COLUMN_TRUNC
+
+static const struct column object_columns[] = {
+	{ "ID", D | R, 0, "never given to another object", get_id },
+	{ "NAME", D, 0, "name, if it has one", get_name },
+	{ "TYPE", D, 0, "type tag, if it has one", get_type },
+	{ "STATE", D, 0, "idle or ready", get_state },
+	{ "USERS", D | R, 0, "all references together", get_users },
+	{ "HOLDERS", D | R, 0, "how many hold references", get_holders },
+	{ "MODE", D, 0, "permission bits, octal", get_mode },
+	{ "OWNER", D, 0, "owner's name, or number without one", get_owner },
+	{ "PEAK", R, 0, "the most users it ever had", get_peak },
+	{ "CREATED", R, 0, "created how long ago (JSON: CLOCK_MONOTONIC ns)",
+	  get_created },
+	{ "AGE", R, 0, "time since the creation (JSON: ns)", get_age },
+	{ "ACTIVATIONS", R, 0, "how often the users left zero",
+	  get_activations },
+	{ "DEACTIVATIONS", R, 0, "how often they came back to zero",
+	  get_deactivations },
+	{ "UID", R, 0, "owner", get_uid },
+	{ "GID", R, 0, "owner's group", get_gid },
+	{ "FLAGS", 0, 0, "persistent, or nothing", get_flags },
+	{ "HELD", R, 0, "references that refctl itself holds", get_held },
+};
+
+static const struct table objects_table = {
+	.name = "objects", .columns = object_columns,
+	.n_columns = ARRAY_SIZE(object_columns),
+};
+
+static const struct table show_table = {
+	.name = "objects", .flags = TABLE_RECORDS, .columns = object_columns,
+	.n_columns = ARRAY_SIZE(object_columns),
+};
+
+/* The name, or id=ID without one; lives until the next call. */
+static const char *object_label(const struct refobj_stat *stat)
+{
+	static char label[32];
+
+	if (*stat->name)
+		return stat->name;
+	snprintf(label, sizeof(label), "id=%" PRIu64, (uint64_t)stat->id);
+	return label;
+}
+
+struct holder_row {
+	struct refobj_holder holder;
+	struct refobj_stat stat;
+	uint64_t now;		/* CLOCK_MONOTONIC */
+	uint64_t boottime;
+};
+
+#define HOLDER(row) (&((const struct holder_row *)(row))->holder)
+
+static void get_object(struct cell *cell, const void *row)
+{
+	const struct holder_row *h = row;
+
+	cell_string(cell, h->stat.name);
+	if (!cell->text)
+		cell->text = xstrdup(object_label(&h->stat));
+}
+
+static void get_object_id(struct cell *cell, const void *row)
+{
+	cell_uint(cell, ((const struct holder_row *)row)->stat.id);
+}
+
+static void get_pid(struct cell *cell, const void *row)
+{
+	if (HOLDER(row)->pid)
+		cell_uint(cell, HOLDER(row)->pid);
+}
+
+static void get_comm(struct cell *cell, const void *row)
+{
+	cell_string(cell, HOLDER(row)->comm);
+}
+
+static void get_holder_uid(struct cell *cell, const void *row)
+{
+	cell_uint(cell, HOLDER(row)->uid);
+}
+
+static void get_user(struct cell *cell, const void *row)
+{
+	char *name = owner_name(HOLDER(row)->uid);
+
+	cell_string(cell, name);
+	free(name);
+}
+
+static void get_count(struct cell *cell, const void *row)
+{
+	cell_uint(cell, HOLDER(row)->count);
+}
+
+static void get_since(struct cell *cell, const void *row)
+{
+	const struct holder_row *h = row;
+
+	cell_age(cell, h->holder.since_ns, since(h->now, h->holder.since_ns));
+}
+
+static void get_why(struct cell *cell, const void *row)
+{
+	cell_string(cell, HOLDER(row)->why);
+}
+
+static void get_session(struct cell *cell, const void *row)
+{
+	cell_uint(cell, HOLDER(row)->session);
+}
+
+static void get_start(struct cell *cell, const void *row)
+{
+	const struct holder_row *h = row;
+
+	cell_age(cell, h->holder.start_ns,
+		 since(h->boottime, h->holder.start_ns));
+}
+
+static void get_kind(struct cell *cell, const void *row)
+{
+	cell_string(cell, HOLDER(row)->kind == REFOBJ_HOLDER_SESSION ?
+		    "session" : "unknown");
+}
+
+static const struct column holder_columns[] = {
+	{ "OBJECT", D, 0, "name, or id=ID without one (JSON: null)",
+	  get_object },
+	{ "PID", D | R, 0, "process, if it has a number here", get_pid },
+	{ "COMM", D, 0, "its command name", get_comm },
+	{ "UID", D | R, 0, "its user, as of the opening", get_holder_uid },
+	{ "COUNT", D | R, 0, "references it holds", get_count },
+	{ "SINCE", D | R, 0, "held for how long (JSON: from when, CLOCK_MONOTONIC ns)",
+	  get_since },
+	{ "WHY", D | T, 0.3, "the reason given", get_why },
+	{ "SESSION", R, 0, "id of the session that holds them", get_session },
+	{ "START", R, 0, "age of the process (JSON: its start, CLOCK_BOOTTIME ns)",
+	  get_start },
+	{ "KIND", 0, 0, "what holds them: session", get_kind },
+	{ "ID", R, 0, "id of the object", get_object_id },
+	{ "USER", 0, 0, "name of UID", get_user },
+};
+
+/* What show says of an object's holders need not name the object again. */
+static const struct table held_by_table = {
+	.name = "held_by", .columns = holder_columns + 1,
+	.n_columns = ARRAY_SIZE(holder_columns) - 1,
+};
+
+static const struct table holders_table = {
+	.name = "holders", .columns = holder_columns,
+	.n_columns = ARRAY_SIZE(holder_columns),
+};
+
+/* The object that @arg names now; 0 or a complained negative errno. */
+static int find_object(struct refobj_session *session, const char *arg,
+		       struct refobj_stat *stat)
+{
+	uint64_t id;
+	int ret;
+
+	if (parse_id(arg, &id)) {
+		ret = RETRY(refobj_stat(session, id, stat));
+	} else {
+		/* one that dies between the calls may have a successor */
+		do {
+			ret = RETRY(refobj_lookup(session, arg, NULL, &id));
+			if (!ret)
+				ret = RETRY(refobj_stat(session, id, stat));
+		} while (ret == -ESTALE);
+	}
+	if (ret < 0)
+		complain_object(session, arg, ret);
+	return ret;
+}
+
+/* Does the name begin with one of the words, or are there none? */
+static bool matches(const char *name, int argc, char **argv)
+{
+	int i;
+
+	for (i = 0; i < argc; i++)
+		if (!strncmp(name, argv[i], strlen(argv[i])))
+			return true;
+	return !argc;
+}
+
+/* Adds the objects of these prefixes; 0 or a complained negative errno. */
+static int list_objects(struct refobj_session *session, struct rows *rows,
+			int argc, char **argv)
+{
+	struct object_row row = { .now = host_clock(CLOCK_MONOTONIC) };
+	int ret;
+
+	while (!(ret = RETRY(refobj_next(session, &row.stat))))
+		if (matches(row.stat.name, argc, argv))
+			add_row(rows, &row);
+	if (ret == -ENOENT)
+		return 0;
+	complain_errno(NULL, ret, NULL);
+	return ret;
+}
+
+static int run_ls(int argc, char **argv)
+{
+	struct rows rows = { .size = sizeof(struct object_row) };
+	struct refobj_session *session = open_session();
+	int ret;
+
+	if (!session)
+		return EXIT_FAILED;
+	ret = list_objects(session, &rows, argc, argv);
+	refobj_close(session);
+	if (!ret)
+		table_print(&objects_table, rows.data, rows.n, rows.size);
+	free(rows.data);
+	return ret ? EXIT_FAILED : EXIT_OK;
+}
+
+const struct verb verb_ls = {
+	.name = "ls",
+	.args = "[OPTIONS] [NAME-PREFIX...]",
+	.summary = "list the objects that you may see",
+	.help = "Lists the objects that you may see, in order of their ids; with prefixes only\n"
+		"those whose name begins with one of them.",
+	.table = &objects_table,
+	.usage_status = EXIT_USAGE,
+	.run = run_ls,
+};
+
+/* Adds the holders of an object; 0 or a negative errno, not complained. */
+static int list_holders(struct refobj_session *session,
+			const struct refobj_stat *stat, struct rows *rows)
+{
+	struct holder_row row = { .stat = *stat };
+	struct refobj_holder *holders;
+	int n, i;
+
+	n = RETRY(refobj_holders(session, stat->id, &holders));
+	if (n < 0)
+		return n;
+	row.now = host_clock(CLOCK_MONOTONIC);
+	row.boottime = host_clock(CLOCK_BOOTTIME);
+	for (i = 0; i < n; i++) {
+		row.holder = holders[i];
+		add_row(rows, &row);
+	}
+	free(holders);
+	return 0;
+}
+
+static int run_holders(int argc, char **argv)
+{
+	struct rows rows = { .size = sizeof(struct holder_row) };
+	struct rows objects = { .size = sizeof(struct object_row) };
+	struct refobj_session *session = open_session();
+	struct object_row object = { 0 };
+	int ret, status = EXIT_OK, i;
+	size_t j;
+
+	if (!session)
+		return EXIT_FAILED;
+	for (i = 0; i < argc; i++) {
+		if (!find_object(session, argv[i], &object.stat))
+			add_row(&objects, &object);
+		else
+			status = EXIT_FAILED;
+	}
+	if (!argc && list_objects(session, &objects, 0, NULL))
+		status = EXIT_FAILED;
+	for (j = 0; j < objects.n; j++) {
+		const struct object_row *o = (void *)(objects.data +
+						      j * objects.size);
+
+		ret = list_holders(session, &o->stat, &rows);
+		/* what died since it was found has no holders */
+		if (ret && ret != -ESTALE && ret != -ENOENT) {
+			complain_object(session, object_label(&o->stat), ret);
+			status = EXIT_FAILED;
+		}
+	}
+	refobj_close(session);
+	if (status == EXIT_OK || rows.n)
+		table_print(&holders_table, rows.data, rows.n, rows.size);
+	free(objects.data);
+	free(rows.data);
+	return status;
+}
+
+const struct verb verb_holders = {
+	.name = "holders",
+	.args = "[OPTIONS] [NAME|ID...]",
+	.summary = "list who holds objects, since when, and why",
+	.help = "Lists who holds the given objects, or all those that you may see.",
+	.table = &holders_table,
+	.usage_status = EXIT_USAGE,
+	.run = run_holders,
+};
+
+struct show_row {
+	struct object_row object;
+	struct rows holders;
+};
+
+static void print_show_text(const struct show_row *rows, size_t n)
+{
+	size_t i;
+
+	if (output.raw) {
+		table_text(&show_table, rows, n, sizeof(*rows), NULL);
+		return;
+	}
+	for (i = 0; i < n; i++) {
+		if (i)
+			putchar('\n');
+		table_text(&show_table, &rows[i], 1, sizeof(*rows), NULL);
+		if (rows[i].holders.n) {
+			puts("held by:");
+			table_text(&held_by_table, rows[i].holders.data,
+				   rows[i].holders.n, rows[i].holders.size,
+				   "  ");
+		}
+	}
+}
+
+static void print_show_json(const struct show_row *rows, size_t n)
+{
+	struct json_object *top = json_top(), *array;
+	size_t i;
+
+	array = table_rows(&show_table, rows, n, sizeof(*rows));
+	for (i = 0; i < n; i++) {
+		const struct rows *h = &rows[i].holders;
+
+		json_object_object_add(json_object_array_get_idx(array, i),
+				       held_by_table.name,
+				       table_rows(&held_by_table, h->data,
+						  h->n, h->size));
+	}
+	json_object_object_add(top, show_table.name, array);
+	json_print(top);
+}
+
+static int run_show(int argc, char **argv)
+{
+	struct rows rows = { .size = sizeof(struct show_row) };
+	struct refobj_session *session;
+	int status = EXIT_OK, ret, i;
+	size_t j;
+
+	if (!argc)
+		return usage_error("which object? give a name or an id");
+	session = open_session();
+	if (!session)
+		return EXIT_FAILED;
+	for (i = 0; i < argc; i++) {
+		struct show_row row = {
+			.holders = { .size = sizeof(struct holder_row) },
+		};
+
+		ret = find_object(session, argv[i], &row.object.stat);
+		row.object.now = host_clock(CLOCK_MONOTONIC);
+		if (!ret) {
+			ret = list_holders(session, &row.object.stat,
+					   &row.holders);
+			if (ret)
+				complain_object(session, argv[i], ret);
+		}
+		if (ret)
+			status = EXIT_FAILED;
+		else
+			add_row(&rows, &row);
+	}
+	refobj_close(session);
+	if (output.json)
+		print_show_json((void *)rows.data, rows.n);
+	else
+		print_show_text((void *)rows.data, rows.n);
+	for (j = 0; j < rows.n; j++)
+		free(((struct show_row *)rows.data)[j].holders.data);
+	free(rows.data);
+	return status;
+}
+
+const struct verb verb_show = {
+	.name = "show",
+	.args = "[OPTIONS] NAME|ID...",
+	.summary = "show all that is known of objects, and who holds them",
+	.help = "Shows all that is known of the given objects, and who holds them (JSON: held_by).",
+	.table = &show_table,
+	.usage_status = EXIT_USAGE,
+	.run = run_show,
+};
+
+struct stat_row {
+	char name[64];
+	uint64_t value;
+};
+
+static void get_stat_name(struct cell *cell, const void *row)
+{
+	cell_string(cell, ((const struct stat_row *)row)->name);
+}
+
+static void get_stat_value(struct cell *cell, const void *row)
+{
+	cell_uint(cell, ((const struct stat_row *)row)->value);
+}
+
+static const struct column stat_columns[] = {
+	{ "NAME", D, 0, "what is counted", get_stat_name },
+	{ "VALUE", D | R, 0, "how often since the module was loaded, or how many now",
+	  get_stat_value },
+};
+
+static const struct table stats_table = {
+	.name = "stats", .flags = TABLE_MAP, .columns = stat_columns,
+	.n_columns = ARRAY_SIZE(stat_columns),
+};
+
+static FILE *open_stats(void)
+{
+	const char *debugfs = debugfs_path();
+	char *path;
+	FILE *file;
+
+	if (!debugfs) {
+		complain(NULL,
+			 "debugfs is not mounted: run as root: mount -t debugfs none /sys/kernel/debug");
+		return NULL;
+	}
+	path = xprintf("%s/refobj/stats", debugfs);
+	file = fopen(path, "re");
+	if (!file && errno == EACCES)
+		complain(path,
+			 "permission denied: only root may read debugfs: run refctl as root");
+	else if (!file && errno == ENOENT)
+		complain(path, "no such file: is the module loaded? run: refctl doctor");
+	else if (!file)
+		complain(path, "%s: run: refctl doctor", strerror(errno));
+	free(path);
+	return file;
+}
+
+static int run_stats(int argc, char **argv)
+{
+	struct rows rows = { .size = sizeof(struct stat_row) };
+	struct stat_row row;
+	FILE *file = open_stats();
+	bool whole;
+
+	if (!file)
+		return EXIT_FAILED;
+	while (fscanf(file, "%63s %" SCNu64, row.name, &row.value) == 2)
+		if (matches(row.name, argc, argv))
+			add_row(&rows, &row);
+	whole = feof(file) && !ferror(file);
+	fclose(file);
+	if (whole)
+		table_print(&stats_table, rows.data, rows.n, rows.size);
+	else
+		complain(NULL,
+			 "cannot read the stats in debugfs: do module and refctl match? run: refctl doctor");
+	free(rows.data);
+	return whole ? EXIT_OK : EXIT_FAILED;
+}
+
+const struct verb verb_stats = {
+	.name = "stats",
+	.args = "[OPTIONS] [NAME-PREFIX...]",
+	.summary = "print the module's counters (root, debugfs)",
+	.help = "Prints the module's counters, which debugfs shows to root; with prefixes only\n"
+		"those whose name begins with one of them. They count all network namespaces.",
+	.table = &stats_table,
+	.usage_status = EXIT_USAGE,
+	.run = run_stats,
+};
+
+static struct refobj_attr create_attr = { .flags = REFOBJ_PERSISTENT };
+
+static bool create_option(int code, const char *arg)
+{
+	if (code == 'm')
+		return parse_mode(arg, &create_attr.mode);
+	create_attr.type = arg;
+	return true;
+}
+
+static int run_create(int argc, char **argv)
+{
+	struct object_row row = { 0 };
+	struct refobj_session *session;
+	uint64_t id;
+	int ret;
+
+	if (!argc)
+		return usage_error("a name is missing");
+	if (argc > 1)
+		return usage_error("one name is wanted, not %d", argc);
+	if (parse_id(argv[0], &id))
+		return usage_error("'%s' would be taken for an id", escape(argv[0]));
+	session = open_session();
+	if (!session)
+		return EXIT_FAILED;
+	/* empty is no name, and an object without one could not be found again */
+	ret = *argv[0] ? RETRY(refobj_create(session, argv[0], &create_attr, 0,
+					     &id)) : -EINVAL;
+	if (ret < 0) {
+		complain_object(session, argv[0], ret);
+	} else if (output_is_prose()) {
+		printf("created %s (id %" PRIu64 ")\n", escape(argv[0]), id);
+	} else {
+		ret = RETRY(refobj_stat(session, id, &row.stat));
+		row.now = host_clock(CLOCK_MONOTONIC);
+		if (ret)
+			complain_object(session, argv[0], ret);
+		else
+			table_print(&objects_table, &row, 1, sizeof(row));
+	}
+	refobj_close(session);
+	return ret < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+static const struct option_text create_options[] = {
+	{ "type", 't', "TYPE", "type tag" },
+	{ "mode", 'm', "MODE", "permission bits, octal (default: 0600)" },
+	{ NULL, 0, NULL, NULL }
+};
+
+const struct verb verb_create = {
+	.name = "create",
+	.args = "[OPTIONS] NAME",
+	.summary = "create a persistent object",
+	.help = "Creates a persistent object that nobody uses yet. It stays until refctl rm, or\n"
+		"the end of the module or of its network namespace. A transient object lives while\n"
+		"it is held, so it cannot outlive this command: refctl hold makes one that lives as\n"
+		"long as a command runs.",
+	.options = create_options,
+	.table = &objects_table,
+	.usage_status = EXIT_USAGE,
+	.option = create_option,
+	.run = run_create,
+};
+
+static struct {
+	bool unused;
+	bool dry_run;
+} rm;
+
+struct rm_row {
+	struct refobj_stat stat;
+	bool removed;
+	int err;
+};
+
+#define RM(row) ((const struct rm_row *)(row))
+
+static void get_rm_id(struct cell *cell, const void *row)
+{
+	cell_uint(cell, RM(row)->stat.id);
+}
+
+static void get_rm_name(struct cell *cell, const void *row)
+{
+	cell_string(cell, RM(row)->stat.name);
+}
+
+static void get_rm_removed(struct cell *cell, const void *row)
+{
+	cell_bool(cell, RM(row)->removed);
+}
+
+static void get_rm_error(struct cell *cell, const void *row)
+{
+	if (RM(row)->err)
+		cell_string(cell, errno_name(RM(row)->err));
+}
+
+static const struct column rm_columns[] = {
+	{ "ID", D | R, 0, "of the object", get_rm_id },
+	{ "NAME", D, 0, "name, if it has one", get_rm_name },
+	{ "REMOVED", D, 0, "is it gone? (no with --dry-run)", get_rm_removed },
+	{ "ERROR", D, 0, "the errno, if it cannot be removed", get_rm_error },
+};
+
+static const struct table rm_table = {
+	.name = "objects", .columns = rm_columns,
+	.n_columns = ARRAY_SIZE(rm_columns),
+};
+
+#define NAMED_HOLDERS	8
+
+/* "3 users; held by pid 12 (sh), pid 13 (cat) and 1 more", to be freed. */
+static char *describe_holders(struct refobj_session *session,
+			      const struct refobj_stat *stat)
+{
+	struct refobj_holder *holders = NULL;
+	int n, i;
+	uint64_t users = 0;
+	char *text, *longer;
+
+	n = RETRY(refobj_holders(session, stat->id, &holders));
+	if (n <= 0)
+		return NULL;
+	for (i = 0; i < n; i++)
+		users += holders[i].count;
+	text = xprintf("%" PRIu64 " user%s; held by", users,
+		       users == 1 ? "" : "s");
+	for (i = 0; i < n && i < NAMED_HOLDERS; i++) {
+		char pid[32] = "a process without a pid here";
+
+		if (holders[i].pid)
+			snprintf(pid, sizeof(pid), "pid %u", holders[i].pid);
+		longer = xprintf("%s%s %s (%s)", text, i ? "," : "", pid,
+				 escape(holders[i].comm));
+		free(text);
+		text = longer;
+	}
+	if (n > NAMED_HOLDERS) {
+		longer = xprintf("%s and %d more", text, n - NAMED_HOLDERS);
+		free(text);
+		text = longer;
+	}
+	free(holders);
+	return text;
+}
+
+/* Removes or, if dry, would; complains as @arg unless the object is gone. */
+static void remove_object(struct refobj_session *session, const char *arg,
+			  struct rm_row *row)
+{
+	char *detail;
+
+	if (rm.dry_run)
+		row->err = row->stat.users ? -EBUSY : 0;
+	else
+		row->err = RETRY(refobj_destroy(session, row->stat.id));
+	row->removed = !rm.dry_run && !row->err;
+	if (row->err == -EBUSY && !rm.unused) {
+		detail = describe_holders(session, &row->stat);
+		complain_errno(arg, row->err, detail);
+		free(detail);
+	} else if (row->err && !rm.unused) {
+		complain_object(session, arg, row->err);
+	}
+	if (!row->err && output_is_prose())
+		printf("%s %s (id %" PRIu64 ")\n",
+		       rm.dry_run ? "would remove" : "removed",
+		       escape(object_label(&row->stat)),
+		       (uint64_t)row->stat.id);
+}
+
+static int remove_named(struct refobj_session *session, struct rows *rows,
+			int argc, char **argv)
+{
+	int status = EXIT_OK, i;
+
+	for (i = 0; i < argc; i++) {
+		struct rm_row row = { 0 };
+
+		if (find_object(session, argv[i], &row.stat)) {
+			status = EXIT_FAILED;
+			continue;
+		}
+		remove_object(session, argv[i], &row);
+		if (row.err)
+			status = EXIT_FAILED;
+		add_row(rows, &row);
+	}
+	return status;
+}
+
+static int remove_unused(struct refobj_session *session, struct rows *rows)
+{
+	struct rows objects = { .size = sizeof(struct object_row) };
+	int status = EXIT_OK;
+	size_t i;
+
+	if (list_objects(session, &objects, 0, NULL))
+		status = EXIT_FAILED;
+	for (i = 0; i < objects.n; i++) {
+		const struct object_row *o = (void *)(objects.data +
+						      i * objects.size);
+		struct rm_row row = { .stat = o->stat };
+
+		if (o->stat.state != REFOBJ_STATE_IDLE ||
+		    !(o->stat.object_flags & REFOBJ_PERSISTENT))
+			continue;
+		remove_object(session, object_label(&o->stat), &row);
+		/* in use again, or removed by another: not unused any more */
+		if (row.err == -EBUSY || row.err == -ESTALE ||
+		    row.err == -ENOENT)
+			continue;
+		if (row.err) {
+			complain_object(session, object_label(&o->stat),
+					row.err);
+			status = EXIT_FAILED;
+		}
+		add_row(rows, &row);
+	}
+	free(objects.data);
+	return status;
+}
+
+static int run_rm(int argc, char **argv)
+{
+	struct rows rows = { .size = sizeof(struct rm_row) };
+	struct refobj_session *session;
+	int status;
+
+	if (rm.unused && argc)
+		return usage_error("--unused goes without names");
+	if (!rm.unused && !argc)
+		return usage_error("which object? give a name, an id, or --unused");
+	session = open_session();
+	if (!session)
+		return EXIT_FAILED;
+	status = rm.unused ? remove_unused(session, &rows) :
+		 remove_named(session, &rows, argc, argv);
+	refobj_close(session);
+	if (!output_is_prose())
+		table_print(&rm_table, rows.data, rows.n, rows.size);
+	free(rows.data);
+	return status;
+}
+
+static bool rm_option(int code, const char *arg)
+{
+	(void)arg;
+	if (code == 'u')
+		rm.unused = true;
+	else
+		rm.dry_run = true;
+	return true;
+}
+
+static const struct option_text rm_options[] = {
+	{ "unused", 'u', NULL, "remove all persistent objects that nobody uses" },
+	{ "dry-run", 256, NULL, "only say what would be removed" },
+	{ NULL, 0, NULL, NULL }
+};
+
+const struct verb verb_rm = {
+	.name = "rm",
+	.args = "[OPTIONS] NAME|ID... | --unused",
+	.summary = "remove persistent objects that nobody uses",
+	.help = "Removes persistent objects that nobody uses; it needs write permission on them.\n"
+		"An object in use is refused, and its holders are named. A transient object ends by\n"
+		"itself with its last reference. --dry-run does not check the permission.",
+	.options = rm_options,
+	.table = &rm_table,
+	.usage_status = EXIT_USAGE,
+	.option = rm_option,
+	.run = run_rm,
+};

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <libsmartcols.h>
+
+#include "refctl.h"
+
+#define COLUMNS_MAX	32
+
+struct output output;
+
+/* What -o chose of the verb's table. */
+static struct {
+	const struct table *table;
+	const struct column *columns[COLUMNS_MAX];
+	size_t n;
+	bool exact;	/* a list, not additions to the default */
+} selection;
+
+void cell_uint(struct cell *cell, uint64_t value)
+{
+	cell->text = xprintf("%" PRIu64, value);
+	cell->json = json_object_new_uint64(value);
+}
+
+void cell_string(struct cell *cell, const char *value)
+{
+	char *clean;
+
+	if (!*value)
+		return;
+	clean = utf8_clean(value);
+	cell->text = xstrdup(value);
+	cell->json = json_object_new_string(clean);
+	free(clean);
+}
+
+void cell_bool(struct cell *cell, bool value)
+{
+	cell->text = xstrdup(value ? "yes" : "no");
+	cell->json = json_object_new_boolean(value);
+}
+
+void cell_mode(struct cell *cell, uint32_t mode)
+{
+	cell->text = xprintf("%04" PRIo32, mode);
+	cell->json = json_object_new_string(cell->text);
+}
+
+void cell_age(struct cell *cell, uint64_t value, uint64_t age)
+{
+	cell->text = relative_time(age);
+	cell->json = json_object_new_uint64(value);
+}
+
+bool output_is_prose(void)
+{
+	return !output.json && !output.raw && !output.columns;
+}
+
+static const struct column *find_column(const struct table *table,
+					const char *name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < table->n_columns; i++)
+		if (!strncasecmp(table->columns[i].name, name, len) &&
+		    !table->columns[i].name[len])
+			return &table->columns[i];
+	return NULL;
+}
+
+static void select_column(const struct column *column)
+{
+	size_t i;
+
+	for (i = 0; i < selection.n; i++)
+		if (selection.columns[i] == column)
+			return;
+	if (selection.n < COLUMNS_MAX)
+		selection.columns[selection.n++] = column;
+}
+
+static bool is_default(const struct table *table, const struct column *column)
+{
+	return table->flags & TABLE_RECORDS || column->flags & COLUMN_DEFAULT;
+}
+
+static void select_defaults(const struct table *table)
+{
+	size_t i;
+
+	for (i = 0; i < table->n_columns; i++)
+		if (is_default(table, &table->columns[i]))
+			select_column(&table->columns[i]);
+}
+
+bool table_select(const struct table *table)
+{
+	const char *list = output.columns;
+
+	selection.table = table;
+	if (!list || *list == '+')
+		select_defaults(table);
+	if (!list)
+		return true;
+	selection.exact = *list != '+';
+	list += *list == '+';
+	for (;;) {
+		size_t len = strcspn(list, ",");
+		const struct column *column = find_column(table, list, len);
+
+		if (!len || !column) {
+			char *name = xprintf("%.*s", (int)len, list);
+
+			complain(NULL, "unknown column '%s': see: refctl %s --list-columns",
+				 escape(name), current_verb);
+			free(name);
+			return false;
+		}
+		select_column(column);
+		if (!list[len])
+			return true;
+		list += len + 1;
+	}
+}
+
+/* The text columns of @table, which need not be the verb's own. */
+static size_t text_columns(const struct table *table,
+			   const struct column **columns)
+{
+	size_t n = 0, i;
+
+	if (selection.table == table) {
+		memcpy(columns, selection.columns,
+		       selection.n * sizeof(*columns));
+		return selection.n;
+	}
+	for (i = 0; i < table->n_columns && n < COLUMNS_MAX; i++)
+		if (is_default(table, &table->columns[i]))
+			columns[n++] = &table->columns[i];
+	return n;
+}
+
+static const void *row_at(const void *rows, size_t i, size_t size)
+{
+	return (const char *)rows + i * size;
+}
+
+static char *cell_text(const struct column *column, const void *row)
+{
+	struct cell cell = { 0 };
+
+	column->get(&cell, row);
+	json_object_put(cell.json);
+	return cell.text ? cell.text : xstrdup("-");
+}
+
+static struct json_object *cell_json(const struct column *column,
+				     const void *row)
+{
+	struct cell cell = { 0 };
+
+	column->get(&cell, row);
+	free(cell.text);
+	return cell.json;
+}
+
+static void print_records(const struct column **columns, size_t n_columns,
+			  const void *rows, size_t n, size_t size)
+{
+	int width = 0;
+	size_t i, j;
+
+	for (j = 0; j < n_columns; j++)
+		if ((int)strlen(columns[j]->name) > width)
+			width = (int)strlen(columns[j]->name);
+	for (i = 0; i < n; i++) {
+		for (j = 0; j < n_columns; j++) {
+			char *text = cell_text(columns[j], row_at(rows, i, size));
+			char *name = xstrdup(columns[j]->name), *c;
+
+			for (c = name; *c; c++)
+				*c = (char)tolower((unsigned char)*c);
+			printf("%s:%*s %s\n", name, width - (int)strlen(name),
+			       "", escape(text));
+			free(name);
+			free(text);
+		}
+	}
+}
+
+static void die_smartcols(void)
+{
+	complain(NULL, "cannot lay out the table: out of memory");
+	exit(EXIT_FAILED);
+}
+
+static struct libscols_table *new_table(const struct column **columns,
+					size_t n_columns)
+{
+	struct libscols_table *tb = scols_new_table();
+	size_t j;
+
+	if (!tb || scols_table_enable_raw(tb, output.raw) ||
+	    scols_table_enable_noheadings(tb, output.noheadings))
+		die_smartcols();
+	/* raw has an encoding of its own; else escape() has seen to it */
+	if (!output.raw && scols_table_enable_noencoding(tb, 1))
+		die_smartcols();
+	for (j = 0; j < n_columns; j++) {
+		int flags = 0;
+
+		if (columns[j]->flags & COLUMN_RIGHT)
+			flags |= SCOLS_FL_RIGHT;
+		if (columns[j]->flags & COLUMN_TRUNC)
+			flags |= SCOLS_FL_TRUNC;
+		if (!scols_table_new_column(tb, columns[j]->name,
+					    columns[j]->width, flags))
+			die_smartcols();
+	}
+	return tb;
+}
+
+static void print_indented(struct libscols_table *tb, const char *indent)
+{
+	char *text, *line, *rest;
+
+	if (scols_print_table_to_string(tb, &text))
+		die_smartcols();
+	for (rest = text; (line = strsep(&rest, "\n")) && *line;)
+		printf("%s%s\n", indent, line);
+	free(text);
+}
+
+void table_text(const struct table *table, const void *rows, size_t n,
+		size_t size, const char *indent)
+{
+	const struct column *columns[COLUMNS_MAX];
+	size_t n_columns = text_columns(table, columns), i, j;
+	struct libscols_table *tb;
+
+	if (table->flags & TABLE_RECORDS && !output.raw) {
+		print_records(columns, n_columns, rows, n, size);
+		return;
+	}
+	tb = new_table(columns, n_columns);
+	for (i = 0; i < n; i++) {
+		struct libscols_line *line = scols_table_new_line(tb, NULL);
+
+		if (!line)
+			die_smartcols();
+		for (j = 0; j < n_columns; j++) {
+			char *text = cell_text(columns[j], row_at(rows, i, size));
+
+			if (scols_line_set_data(line, j, output.raw ? text :
+						escape(text)))
+				die_smartcols();
+			free(text);
+		}
+	}
+	if (indent)
+		print_indented(tb, indent);
+	else if (scols_print_table(tb))
+		die_smartcols();
+	scols_unref_table(tb);
+}
+
+static void add_cell(struct json_object *object, const struct column *column,
+		     const void *row)
+{
+	char key[32], *c;
+
+	snprintf(key, sizeof(key), "%s", column->name);
+	for (c = key; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	json_object_object_add(object, key, cell_json(column, row));
+}
+
+static struct json_object *row_json(const struct table *table, const void *row)
+{
+	struct json_object *object = json_object_new_object();
+	size_t j;
+
+	if (selection.table == table && selection.exact)
+		for (j = 0; j < selection.n; j++)
+			add_cell(object, selection.columns[j], row);
+	else
+		for (j = 0; j < table->n_columns; j++)
+			add_cell(object, &table->columns[j], row);
+	return object;
+}
+
+struct json_object *table_rows(const struct table *table, const void *rows,
+			       size_t n, size_t size)
+{
+	struct json_object *result;
+	size_t i;
+
+	if (table->flags & TABLE_MAP) {
+		result = json_object_new_object();
+		for (i = 0; i < n; i++) {
+			const void *row = row_at(rows, i, size);
+			char *key = cell_text(&table->columns[0], row);
+
+			json_object_object_add(result, key,
+					       cell_json(&table->columns[1],
+							 row));
+			free(key);
+		}
+		return result;
+	}
+	result = json_object_new_array();
+	for (i = 0; i < n; i++)
+		json_object_array_add(result,
+				      row_json(table, row_at(rows, i, size)));
+	return result;
+}
+
+struct json_object *json_top(void)
+{
+	struct json_object *top = json_object_new_object();
+
+	json_object_object_add(top, "version", json_object_new_int(JSON_VERSION));
+	return top;
+}
+
+void json_print(struct json_object *top)
+{
+	puts(json_object_to_json_string_ext(top, JSON_C_TO_STRING_PRETTY |
+					    JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(top);
+}
+
+void table_print(const struct table *table, const void *rows, size_t n,
+		 size_t size)
+{
+	struct json_object *top;
+
+	if (!output.json) {
+		table_text(table, rows, n, size, NULL);
+		return;
+	}
+	top = json_top();
+	json_object_object_add(top, table->name,
+			       table_rows(table, rows, n, size));
+	json_print(top);
+}
+
+/* The table whose columns are the rows. */
+static const struct table *listed;
+
+static void get_column_name(struct cell *cell, const void *row)
+{
+	cell_string(cell, ((const struct column *)row)->name);
+}
+
+static void get_column_default(struct cell *cell, const void *row)
+{
+	cell_bool(cell, is_default(listed, row));
+}
+
+static void get_column_help(struct cell *cell, const void *row)
+{
+	cell_string(cell, ((const struct column *)row)->help);
+}
+
+void table_list_columns(const struct table *table)
+{
+	static const struct column columns[] = {
+		{ "COLUMN", COLUMN_DEFAULT, 0, "name", get_column_name },
+		{ "DEFAULT", COLUMN_DEFAULT, 0, "shown without -o",
+		  get_column_default },
+		{ "DESCRIPTION", COLUMN_DEFAULT, 0, "meaning",
+		  get_column_help },
+	};
+	static const struct table listing = {
+		.name = "columns", .columns = columns,
+		.n_columns = ARRAY_SIZE(columns),
+	};
+
+	listed = table;
+	selection.table = NULL;
+	table_print(&listing, table->columns, table->n_columns,
+		    sizeof(*table->columns));
+}
