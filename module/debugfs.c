@@ -7,7 +7,6 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/pid_namespace.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/user_namespace.h>
@@ -237,12 +236,17 @@ static const struct file_operations refobj_table_fops = {
 	.release	= seq_release_private,
 };
 
-/* A string as one field of a line. */
+/* A string as one field of a line; a process may call itself anything. */
 static void refobj_show_text(struct seq_file *m, const char *text)
 {
+	static const char special[] =
+		"\001\002\003\004\005\006\a\b\t\n\v\f\r\016\017"
+		"\020\021\022\023\024\025\026\027\030\031\032\033\034\035\036\037"
+		"\177 \\";
+
 	seq_putc(m, ' ');
 	if (*text)
-		seq_escape(m, text, " \t\n\\");
+		seq_escape(m, text, special);
 	else
 		seq_putc(m, '-');
 }
@@ -306,7 +310,7 @@ static void refobj_show_session(struct seq_file *m,
 	s = xa_load(&registry->sessions, index);
 	if (s) {
 		seq_printf(m, "%u %llu %d", registry->net->ns.inum, s->id,
-			   pid_nr_ns(s->pid, task_active_pid_ns(current)));
+			   refobj_session_pid(s));
 		refobj_show_text(m, s->comm);
 		seq_printf(m, " %u %u %llu",
 			   from_kuid_munged(seq_user_ns(m), s->user->uid),

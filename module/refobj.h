@@ -384,6 +384,7 @@ int refobj_session_set_why(struct refobj_session *session, u64 id,
 void refobj_session_stat(struct refobj_session *session, struct refobj *object,
 			 struct refobj_stat *stat);
 void refobj_session_show(struct seq_file *m, struct refobj_session *session);
+pid_t refobj_session_pid(const struct refobj_session *session);
 int refobj_holders_read(struct refobj *object, struct refobj_mark *place,
 			u64 *cursor, struct refobj_holder *records, u32 n);
 bool refobj_holders_end(struct refobj *object, struct refobj_mark *place);

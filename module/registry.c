@@ -81,7 +81,7 @@ static s32 refobj_next_char(const u8 **p)
 static bool refobj_unprintable(u32 c)
 {
 	return c < 0x20 || (c >= 0x7f && c <= 0x9f) ||	/* C0, DEL, C1 */
-	       c == 0x200e || c == 0x200f ||		/* direction marks */
+	       c == 0x061c || c == 0x200e || c == 0x200f || /* direction marks */
 	       (c >= 0x2028 && c <= 0x202e) ||		/* separators, bidi */
 	       (c >= 0x2066 && c <= 0x2069) ||		/* bidi isolates */
 	       c == 0xfeff ||				/* byte order mark */

@@ -483,7 +483,8 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
 			lasts += session_unlink(s, e);
 			list_add(&e->mark.node, &batch);
 			if (++n == REFOBJ_BATCH) {
-				xas_pause(&xas);
+				/* Not xas_pause(): e's node may have gone. */
+				xas_set(&xas, refobj_slot(e->id) + 1);
 				break;
 			}
 		}
@@ -610,6 +611,24 @@ void refobj_session_stat(struct refobj_session *session, struct refobj *object,
  * Holders
  */
 
+/**
+ * refobj_session_pid() - the process that opened a session
+ * @session: kept from being closed by the caller
+ *
+ * Return: its number in the current pid namespace; 0 if it has none there, or
+ * is gone: the number may be another's by now.
+ */
+pid_t refobj_session_pid(const struct refobj_session *session)
+{
+	pid_t nr = 0;
+
+	rcu_read_lock();
+	if (pid_task(session->pid, PIDTYPE_TGID))
+		nr = pid_nr_ns(session->pid, task_active_pid_ns(current));
+	rcu_read_unlock();
+	return nr;
+}
+
 /* The object's lock keeps the entry, its session and the session's pid. */
 static void holder_fill(struct refobj_holder *record,
 			const struct refobj_entry *e)
@@ -630,7 +649,7 @@ static void holder_fill(struct refobj_holder *record,
 	rcu_read_lock();
 	task = pid_task(s->pid, PIDTYPE_TGID);
 	if (task) {
-		record->pid = pid_nr_ns(s->pid, task_active_pid_ns(current));
+		record->pid = refobj_session_pid(s);
 		get_task_comm(record->comm, task);
 	} else {
 		memcpy(record->comm, s->comm, sizeof(record->comm));
@@ -821,8 +840,7 @@ void refobj_session_show(struct seq_file *m, struct refobj_session *session)
 	seq_printf(m, "refobj-session:\t%llu\n", session->id);
 	seq_printf(m, "refobj-registry:\t%u\n",
 		   session->registry->net->ns.inum);
-	seq_printf(m, "refobj-pid:\t%d\n",
-		   pid_nr_ns(session->pid, task_active_pid_ns(current)));
+	seq_printf(m, "refobj-pid:\t%d\n", refobj_session_pid(session));
 	seq_printf(m, "refobj-objects:\t%u\n", entries);
 	seq_printf(m, "refobj-references:\t%llu\n", references);
 	rcu_read_lock();
