@@ -281,7 +281,7 @@ static void refobj_show_object(struct seq_file *m,
 
 	spin_lock(&object->lock);
 	state = object->state;
-	users = refcount_read(&object->users);
+	users = refobj_users(object);
 	holders = object->nr_holders;
 	spin_unlock(&object->lock);
 

@@ -217,28 +217,44 @@ int refobj_object_destroy(struct refobj *object)
  * Users
  */
 
+/**
+ * refobj_users() - the users of an object
+ * @object: the object
+ *
+ * Return: the number; see refobj_users_add() for why it is capped.
+ */
+u32 refobj_users(const struct refobj *object)
+{
+	return min_t(u32, refcount_read(&object->users), REFOBJ_USERS_MAX);
+}
+
 /*
  * Add to the users of an object that has some, which the caller sees to.
  *
  * No user can saturate the refcount. A step is checked against
  * REFOBJ_USERS_MAX = 2^29 first; between the check and the addition other tasks
- * may have added what they checked. A lockless step adds at most 2^8, and there
- * are at most PID_MAX_LIMIT = 2^22 tasks to be caught there: 2^30 together. A
- * larger step, of at most 2^16, is checked and added under the object's lock,
- * so there is one of those. 2^29 + 2^30 + 2^16 is less than INT_MAX, where
- * refcount_t saturates; <linux/refcount.h> argues likewise for the values
- * beyond. The sums of a session are bounded by @users, so they cannot wrap
- * either.
+ * may add what they checked. A lockless step adds at most 2^8, and there are at
+ * most PID_MAX_LIMIT = 2^22 tasks to be caught there: 2^30 together. A larger
+ * step, of at most 2^16, is checked and added under the object's lock, so there
+ * is one of those. 2^29 + 2^30 + 2^16 is less than INT_MAX, where refcount_t
+ * saturates; <linux/refcount.h> argues likewise for the values beyond. The sums
+ * of a session are bounded by @users, so they cannot wrap either.
+ *
+ * Who was overtaken takes his step back and is refused. Meanwhile the value is
+ * above the maximum, which nobody is shown.
  */
 static int refobj_users_add(struct refobj *object, u32 n)
 {
-	u32 users = refcount_read(&object->users);
 	int old;
 
-	if (users > REFOBJ_USERS_MAX || n > REFOBJ_USERS_MAX - users)
+	if (n > REFOBJ_USERS_MAX - refobj_users(object))
 		return -EOVERFLOW;
 	if (WARN_ON_ONCE(!__refcount_add_not_zero(n, &object->users, &old)))
 		return -ESTALE;
+	if (unlikely(old + n > REFOBJ_USERS_MAX)) {
+		WARN_ON_ONCE(refcount_sub_and_test(n, &object->users));
+		return -EOVERFLOW;
+	}
 	refobj_note_peak(object, old + n);
 	return 0;
 }

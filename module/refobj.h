@@ -353,6 +353,7 @@ struct refobj *refobj_object_create(struct refobj_session *session,
 void refobj_object_discard(struct refobj *object);
 bool refobj_get_unless_zero(struct refobj *object);
 void refobj_put(struct refobj *object);
+u32 refobj_users(const struct refobj *object);
 int refobj_users_add_held(struct refobj *object, u32 n);
 void refobj_users_sub_held(struct refobj *object, u32 n);
 int refobj_hold_locked(struct refobj *object, struct refobj_mark *holder,

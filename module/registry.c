@@ -38,7 +38,7 @@ DEFINE_MUTEX(refobj_registries_mutex);
 
 static unsigned int refobj_net_id;
 static atomic64_t refobj_last_id = ATOMIC64_INIT(0);
-static DEFINE_XARRAY(refobj_users);
+static DEFINE_XARRAY(refobj_accounts);
 
 /*
  * Text
@@ -340,11 +340,11 @@ struct refobj_user *refobj_user_get(kuid_t uid)
 	int err;
 
 	for (;;) {
-		xa_lock(&refobj_users);
-		user = xa_load(&refobj_users, __kuid_val(uid));
+		xa_lock(&refobj_accounts);
+		user = xa_load(&refobj_accounts, __kuid_val(uid));
 		if (user)
 			kref_get(&user->ref);
-		xa_unlock(&refobj_users);
+		xa_unlock(&refobj_accounts);
 		if (user)
 			break;
 
@@ -357,7 +357,7 @@ struct refobj_user *refobj_user_get(kuid_t uid)
 			spin_lock_init(&new->lock);
 			INIT_LIST_HEAD(&new->sessions);
 		}
-		err = xa_insert(&refobj_users, __kuid_val(uid), new,
+		err = xa_insert(&refobj_accounts, __kuid_val(uid), new,
 				GFP_KERNEL_ACCOUNT);
 		if (!err)
 			return new;
@@ -369,12 +369,12 @@ struct refobj_user *refobj_user_get(kuid_t uid)
 }
 
 static void refobj_user_free(struct kref *ref)
-	__releases(&refobj_users.xa_lock)
+	__releases(&refobj_accounts.xa_lock)
 {
 	struct refobj_user *user = container_of(ref, struct refobj_user, ref);
 
-	__xa_erase(&refobj_users, __kuid_val(user->uid));
-	xa_unlock(&refobj_users);
+	__xa_erase(&refobj_accounts, __kuid_val(user->uid));
+	xa_unlock(&refobj_accounts);
 	kfree(user);
 }
 
@@ -387,7 +387,7 @@ static void refobj_user_free(struct kref *ref)
  */
 void refobj_user_put(struct refobj_user *user)
 {
-	kref_put_lock(&user->ref, refobj_user_free, &refobj_users.xa_lock);
+	kref_put_lock(&user->ref, refobj_user_free, &refobj_accounts.xa_lock);
 }
 
 /**
@@ -528,5 +528,5 @@ void refobj_registry_exit(void)
 {
 	unregister_pernet_subsys(&refobj_net_ops);
 	rhashtable_destroy(&refobj_names);
-	WARN_ON_ONCE(!xa_empty(&refobj_users));
+	WARN_ON_ONCE(!xa_empty(&refobj_accounts));
 }

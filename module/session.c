@@ -598,7 +598,7 @@ void refobj_session_stat(struct refobj_session *session, struct refobj *object,
 	stat->held = e ? e->count : 0;
 	spin_lock(&object->lock);
 	stat->state = object->state;
-	stat->users = refcount_read(&object->users);
+	stat->users = refobj_users(object);
 	stat->users_peak = READ_ONCE(object->users_peak);
 	stat->holders = object->nr_holders;
 	stat->activations = object->activations;
