@@ -62,12 +62,15 @@ static void session_uncharge(struct refobj_session *s, u32 n)
 
 /*
  * Before anybody is refused, all sessions of the uid give back what they keep.
- * True if that was something.
+ * True if that was something, and worth another try.
  */
 static bool session_reclaim(struct refobj_user *user)
 {
 	struct refobj_session *s;
 	bool some = false;
+
+	if (signal_pending(current))
+		return false;
 
 	spin_lock(&user->lock);
 	list_for_each_entry(s, &user->sessions, user_node) {
@@ -311,8 +314,8 @@ int refobj_session_acquire(struct refobj_session *session, u64 id,
 			   struct refobj *object, u32 n, bool not_zero,
 			   const char *type)
 {
-	bool reclaimed = false, found = false;
 	struct refobj_entry *e;
+	bool found = false;
 	int ret;
 
 	for (;;) {
@@ -346,10 +349,8 @@ int refobj_session_acquire(struct refobj_session *session, u64 id,
 				/* Another thread was faster. */
 				continue;
 		}
-		if (ret != -EDQUOT || reclaimed)
+		if (ret != -EDQUOT || !session_reclaim(session->user))
 			break;
-		reclaimed = true;
-		session_reclaim(session->user);
 	}
 	if (found)
 		refobj_put(object);
@@ -370,6 +371,7 @@ int refobj_session_publish(struct refobj_session *session,
 			   struct refobj *object, u32 n)
 {
 	struct refobj_entry *e;
+	bool more;
 	int err;
 
 	if (!n) {
@@ -386,15 +388,13 @@ int refobj_session_publish(struct refobj_session *session,
 	}
 
 	xa_lock(&session->entries);
-	err = session_charge(session, n);
-	if (err == -EDQUOT) {
+	while ((err = session_charge(session, n)) == -EDQUOT) {
 		xa_unlock(&session->entries);
-		session_reclaim(session->user);
+		more = session_reclaim(session->user);
 		xa_lock(&session->entries);
-		err = session_charge(session, n);
+		if (!more)
+			goto unlock;
 	}
-	if (err)
-		goto unlock;
 	/* Nobody else can have an entry of an id that nobody has seen. */
 	err = __xa_insert(&session->entries, refobj_slot(e->id), e,
 			  GFP_KERNEL_ACCOUNT);

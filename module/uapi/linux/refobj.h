@@ -143,8 +143,8 @@ enum refobj_holder_kind {
  * @objects_used: out: objects charged to that uid
  * @references_max: out: quota of references of that uid, or REFOBJ_UNLIMITED
  * @references_used: out: references charged to that uid. Every open session
- *	may keep up to 64 released references charged for its next acquire;
- *	they are given back before anybody is refused
+ *	may keep up to 64 references, released or refused, charged for its next
+ *	acquire; they are given back before anybody is refused
  * @bytes_max: out: quota of bytes of names, types and reasons, or
  *	REFOBJ_UNLIMITED
  * @bytes_used: out: bytes charged to that uid
@@ -207,7 +207,8 @@ struct refobj_create {
  * struct refobj_attach - argument of REFOBJ_IOC_ATTACH
  * @size: sizeof(struct refobj_attach)
  * @flags: in: REFOBJ_ATTACH_EXISTING, and for a new object REFOBJ_PERSISTENT
- * @mode: in: mode bits of a new object, as with CREATE; else not used
+ * @mode: in: mode bits of a new object, as with CREATE; an existing one keeps
+ *	its own
  * @count: in: references to acquire, 1 to REFOBJ_COUNT_MAX
  * @id: out: the object's id
  * @created: out: 1 if this call made the object, else 0
@@ -218,7 +219,8 @@ struct refobj_create {
  *
  * Acquires the object of this name, which is created if there is none, in one
  * atomic step: of any number of callers exactly one is told that it created,
- * and no caller is ever handed an object whose last reference is gone.
+ * and no caller is ever handed an object whose last reference is gone. Needs
+ * read permission on an existing object, even if the session holds it.
  *
  * Return: 1 if this was the first acquire (the object was activated), else 0.
  * Errors: %ENOENT, %EACCES, %EPROTOTYPE, %EOVERFLOW, %EDQUOT, %EINTR.
@@ -345,7 +347,7 @@ struct refobj_release_all {
  *
  * Needs read permission. With REFOBJ_STAT_NEXT objects without it are passed
  * over, and %ENOENT says that there are no more; an object that lives during
- * the whole walk is told exactly once.
+ * the whole walk is told exactly once. The order means nothing.
  *
  * Return: 0. Errors: %ENOENT, %ESTALE, %EACCES, %EINTR.
  */
