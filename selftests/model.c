@@ -1,0 +1,2424 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The module against a model of it. Random operations are done by several real
+ * processes, which open, share, inherit, execute with and lose sessions; after
+ * each operation its result and everything that can be seen are compared with a
+ * model of a few arrays. Now and then all processes act at once, in no order:
+ * then the sums must be right.
+ *
+ *	model [--seed N] [--ops N] [--seconds N] [--replay FILE]
+ *
+ * or SEED=, OPS=, SECONDS= in the environment. Without seconds there is a fixed
+ * number of seeds from N on. A seed's failure is reduced to a short sequence of
+ * operations that still fails, and printed as lines for --replay.
+ *
+ * The coordinator has a registry (a network namespace) and a uid to itself, so
+ * that nothing is seen which the model does not know. It knows the workers'
+ * descriptors: session s of a worker is its descriptor FD_SESSION + s.
+ */
+#define _GNU_SOURCE
+#include <linux/sched.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <sys/syscall.h>
+
+#include "refobj_proc.h"
+#include "../kselftest.h"
+
+#define fallthrough	__attribute__((__fallthrough__))
+
+#define WORKERS		6
+#define FDS		5	/* sessions of a worker */
+#define SESSIONS	(WORKERS * FDS)
+#define NAMED		6	/* the objects before this have names */
+#define OBJECTS		9
+#define OPS_MAX		20000
+#define BURST		40	/* steps of a worker */
+#define SEEN		(OBJECTS + WORKERS * BURST)
+#define SLACK		64	/* released references that a session keeps charged */
+#define REFERENCES_MAX	900000	/* stay below the quota */
+
+/* The worker's descriptors; those below and between are the coordinator's. */
+#define FD_PRIVATE	3
+#define FD_DOWN		40	/* + 2 * worker: what it is told */
+#define FD_UP		41	/* + 2 * worker: what it answers */
+#define FD_OURS		60	/* + 2 * worker: the coordinator's ends */
+#define FD_OBSERVER	90
+#define FD_SESSION	100
+
+enum kind {
+	SPAWN, FORK, EXEC, KILL, EXIT,
+	OPEN, CLOSE, DUP, TAKE,
+	CREATE, ATTACH, LOOKUP, ACQUIRE, RELEASE, RELEASE_ALL, RELEASE_SESSION,
+	STAT, HOLDERS, WALK, DESTROY, SET_WHY, SET_WHY_SESSION,
+	TOGETHER,
+	KINDS,
+	/* only within TOGETHER */
+	FLASH = KINDS, DONE, WRONG,
+};
+
+static const char * const verb[KINDS + 1] = {
+	[SPAWN] = "spawn", [FORK] = "fork", [EXEC] = "exec", [KILL] = "kill",
+	[EXIT] = "exit", [OPEN] = "open", [CLOSE] = "close", [DUP] = "dup",
+	[TAKE] = "take", [CREATE] = "create", [ATTACH] = "attach",
+	[LOOKUP] = "lookup", [ACQUIRE] = "acquire", [RELEASE] = "release",
+	[RELEASE_ALL] = "release_all", [RELEASE_SESSION] = "release_session",
+	[STAT] = "stat", [HOLDERS] = "holders", [WALK] = "walk",
+	[DESTROY] = "destroy", [SET_WHY] = "set_why",
+	[SET_WHY_SESSION] = "set_why_session", [TOGETHER] = "together",
+	[FLASH] = "flash",
+};
+
+/*
+ * An operation: worker @w does it on its session @s with object @o. What @n and
+ * @flag mean depends: references, another worker or session, O_CLOEXEC...
+ */
+struct op {
+	unsigned char kind, w, s, o, flag, gen;
+	unsigned int n;
+};
+
+/* Whether the id is the present object's, the one's before, or nobody's. */
+enum gen { PRESENT, PAST, NEVER };
+
+/* What a worker is told: an operation, with what it cannot know by itself. */
+struct order {
+	struct op op;
+	__u64 id;
+	pid_t pid;
+};
+
+struct reply {
+	int ret;
+	unsigned int n, total, created;
+	__u64 id;
+	struct refobj_stat stat;
+	union {
+		struct refobj_holder holder[SESSIONS + 1];
+		__u64 walk[4 * OBJECTS];
+	};
+};
+
+/*
+ * What a worker knows when all act together. A session is its alone if no other
+ * worker has it: then it knows what the session holds.
+ */
+struct orders {
+	__u64 id[OBJECTS];
+	__u64 session[FDS];
+	unsigned int held[FDS][OBJECTS];
+	unsigned char open[FDS];
+	unsigned char alone[FDS];
+	unsigned char same[FDS];	/* first descriptor of that session */
+};
+
+/* What it reports of each step, before and after. */
+struct event {
+	unsigned char kind, s, o, after;
+	unsigned int n, flags, created;
+	int ret;
+	__u64 id;
+	char wrong[80];
+};
+
+/* How a sequence went, for the process that started the coordinator. */
+struct outcome {
+	unsigned int n;		/* operations; the last one failed, if any */
+	bool failed, together;
+	char what[600];
+	struct op op[OPS_MAX];
+	bool idle[OPS_MAX];	/* passed over */
+};
+
+static struct outcome *out;
+static int patience_ms = 60000;
+static bool in_turn;		/* nothing at once */
+
+/*
+ * Random numbers
+ */
+
+static uint64_t rnd_state;
+
+static unsigned int rnd(unsigned int below)
+{
+	uint64_t z = rnd_state += 0x9e3779b97f4a7c15ULL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9ULL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebULL;
+	return (z ^ z >> 31) % below;
+}
+
+static bool one_in(unsigned int n)
+{
+	return !rnd(n);
+}
+
+/*
+ * Messages
+ */
+
+static bool send_all(int fd, const void *data, size_t size)
+{
+	return write(fd, data, size) == (ssize_t)size;
+}
+
+static bool receive_all(int fd, void *data, size_t size)
+{
+	char *p = data;
+	ssize_t n;
+
+	for (; size; size -= n, p += n) {
+		n = read(fd, p, size);
+		if (n <= 0)
+			return false;
+	}
+	return true;
+}
+
+static const char *object_name(unsigned int o)
+{
+	static char name[16];
+
+	name[0] = 0;
+	if (o < NAMED)
+		snprintf(name, sizeof(name), "object-%u", o);
+	return name;
+}
+
+/* Those of a session and those of a reference differ: see settle(). */
+static const char * const why_text[] = {
+	"", "needed", "needed for something", "open", "open because of something",
+};
+
+/*
+ * The worker
+ */
+
+static int set_why(int fd, __u64 id, unsigned int why)
+{
+	struct refobj_set_why w = { .size = sizeof(w), .id = id };
+
+	memcpy(w.why, why_text[why], strlen(why_text[why]));
+	return ro_ioctl(fd, REFOBJ_IOC_SET_WHY, &w);
+}
+
+static int stat_next(int fd, __u64 id, struct refobj_stat *st)
+{
+	memset(st, 0, sizeof(*st));
+	st->size = sizeof(*st);
+	st->flags = REFOBJ_STAT_NEXT;
+	st->id = id;
+	return ro_ioctl(fd, REFOBJ_IOC_STAT, st);
+}
+
+/* All holders, @step at a time. */
+static int all_holders(int fd, __u64 id, unsigned int step,
+		       struct refobj_holder *records, unsigned int *n,
+		       unsigned int *total)
+{
+	struct refobj_holders h = {
+		.size = sizeof(h), .id = id,
+		.record_size = sizeof(*records),
+	};
+	int ret;
+
+	*n = 0;
+	do {
+		h.records = (uintptr_t)(records + *n);
+		h.capacity = SESSIONS + 1 - *n;
+		if (step && step < h.capacity)
+			h.capacity = step;
+		ret = ro_ioctl(fd, REFOBJ_IOC_HOLDERS, &h);
+		if (ret < 0)
+			return ret;
+		*n += h.count;
+		*total = h.total;
+	} while (h.cursor && *n <= SESSIONS);
+	return 0;
+}
+
+static int walk(int fd, __u64 *ids, unsigned int max, unsigned int *n)
+{
+	struct refobj_stat st = { .id = 0 };
+	int ret;
+
+	for (*n = 0;; ids[(*n)++] = st.id) {
+		ret = stat_next(fd, st.id, &st);
+		if (ret < 0)
+			return ret == -ENOENT ? 0 : ret;
+		if (*n == max)
+			return -ENOSPC;
+	}
+}
+
+static int open_session(int want, bool cloexec, __u64 *session)
+{
+	struct refobj_info info = { .size = sizeof(info) };
+	int fd = open(REFOBJ_DEV, O_RDWR | O_CLOEXEC), ret;
+
+	if (fd < 0)
+		return -errno;
+	ret = ro_ioctl(fd, REFOBJ_IOC_INFO, &info);
+	*session = info.session;
+	if (!ret && dup3(fd, want, cloexec ? O_CLOEXEC : 0) < 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+/* Another descriptor of another worker's session. */
+static int take_session(pid_t pid, int fd, int want, bool cloexec)
+{
+	int pidfd = syscall(SYS_pidfd_open, pid, 0), ret = 0;
+
+	if (pidfd < 0)
+		return -errno;
+	fd = syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	if (fd < 0 || dup3(fd, want, cloexec ? O_CLOEXEC : 0) < 0)
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	close(pidfd);
+	return ret;
+}
+
+/* fork() of a child of the coordinator. */
+static pid_t fork_sibling(void)
+{
+	struct clone_args args = { .flags = CLONE_PARENT };
+	long ret = syscall(SYS_clone3, &args, sizeof(args));
+
+	return ret < 0 ? -errno : ret;
+}
+
+static void worker_exec(unsigned int w)
+{
+	char number[12];
+
+	snprintf(number, sizeof(number), "%u", w);
+	execl("/proc/self/exe", "model", "--worker", number, (char *)NULL);
+	_exit(97);
+}
+
+static unsigned int object_flags(const struct op *op)
+{
+	return op->flag & 1 ? REFOBJ_PERSISTENT : 0;
+}
+
+static unsigned int attach_flags(const struct op *op)
+{
+	return object_flags(op) | (op->flag & 2 ? REFOBJ_ATTACH_EXISTING : 0);
+}
+
+static int worker_do(const struct order *order, struct reply *r)
+{
+	const struct op *op = &order->op;
+	int fd = FD_SESSION + op->s;
+
+	switch (op->kind) {
+	case OPEN:
+		return open_session(fd, op->flag, &r->id);
+	case CLOSE:
+		return close(fd) ? -errno : 0;
+	case DUP:
+		return dup3(fd, FD_SESSION + op->n,
+			    op->flag ? O_CLOEXEC : 0) < 0 ? -errno : 0;
+	case TAKE:
+		return take_session(order->pid, FD_SESSION + op->o, fd,
+				    op->flag);
+	case CREATE:
+		return ro_create(fd, object_name(op->o), object_flags(op),
+				 op->n, &r->id);
+	case ATTACH:
+		return ro_attach(fd, object_name(op->o), attach_flags(op),
+				 op->n, &r->id, &r->created);
+	case LOOKUP:
+		return ro_lookup(fd, object_name(op->o), &r->id);
+	case ACQUIRE:
+		return ro_acquire(fd, order->id, op->n,
+				  op->flag ? REFOBJ_ACQUIRE_NOT_ZERO : 0);
+	case RELEASE:
+		return ro_release(fd, order->id, op->n);
+	case RELEASE_ALL:
+		return ro_release_all(fd, order->id);
+	case RELEASE_SESSION:
+		return ro_release_all(fd, 0);
+	case STAT:
+		return ro_stat(fd, order->id, &r->stat);
+	case HOLDERS:
+		return all_holders(fd, order->id, op->n, r->holder, &r->n,
+				   &r->total);
+	case WALK:
+		return walk(fd, r->walk, RO_ARRAY_SIZE(r->walk), &r->n);
+	case DESTROY:
+		return ro_destroy(fd, order->id);
+	case SET_WHY:
+		return set_why(fd, order->id, op->n);
+	case SET_WHY_SESSION:
+		return set_why(fd, 0, op->n);
+	default:
+		return -EBADRQC;
+	}
+}
+
+static void worker_together(unsigned int w, unsigned int seed);
+
+/* Obeys until it is told to go, or killed; never returns. */
+static void worker(unsigned int w)
+{
+	static struct reply r;
+	struct order order;
+	unsigned int child;
+	pid_t pid;
+
+	/* fork() clears it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+	while (receive_all(FD_DOWN + 2 * w, &order, sizeof(order))) {
+		switch (order.op.kind) {
+		case EXIT:
+			_exit(0);
+		case EXEC:
+			worker_exec(w);
+			break;
+		case TOGETHER:
+			worker_together(w, order.op.n);
+			continue;
+		}
+		memset(&r, 0, sizeof(r));
+		if (order.op.kind == FORK) {
+			child = order.op.n;
+			pid = fork_sibling();
+			if (!pid) {
+				w = child;
+				prctl(PR_SET_PDEATHSIG, SIGKILL);
+				prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+				continue;
+			}
+			r.ret = pid;
+		} else {
+			r.ret = worker_do(&order, &r);
+		}
+		if (!send_all(FD_UP + 2 * w, &r, sizeof(r)))
+			break;
+	}
+	_exit(96);
+}
+
+/*
+ * All together: each worker does what it likes and reports what it did; what is
+ * impossible, whatever the others do, it says at once.
+ */
+
+static struct orders me;
+static int hot;			/* the object that all want, or -1 */
+
+/* Does a session that is this worker's alone hold the object, except @but? */
+static bool mine_but(unsigned int o, int but)
+{
+	int s;
+
+	for (s = 0; s < FDS; s++)
+		if (s != but && me.alone[s] && me.held[s][o])
+			return true;
+	return false;
+}
+
+static bool mine(unsigned int o)
+{
+	return mine_but(o, -1);
+}
+
+/* A name led to this id. */
+static const char *met(unsigned int o, __u64 id)
+{
+	if (mine(o) && id != me.id[o])
+		return "a name that is held leads elsewhere";
+	me.id[o] = id;
+	return NULL;
+}
+
+static const char *step_attach(struct event *e, int fd)
+{
+	e->ret = ro_attach(fd, object_name(e->o), e->flags, e->n, &e->id,
+			   &e->created);
+	if (e->ret == -ENOENT && e->flags & REFOBJ_ATTACH_EXISTING)
+		return mine(e->o) ? "not found, though held" : NULL;
+	if (e->ret < 0)
+		return "ATTACH cannot fail so";
+	if (e->created && e->ret != 1)
+		return "created, and not the first";
+	if (mine(e->o) && (e->created || e->ret))
+		return "created or first, though held";
+	return met(e->o, e->id);
+}
+
+static const char *step_create(struct event *e, int fd)
+{
+	e->ret = ro_create(fd, object_name(e->o), e->flags, e->n, &e->id);
+	if (e->ret == -EEXIST)
+		return NULL;
+	if (e->ret != !!e->n)
+		return "CREATE cannot answer so";
+	e->created = 1;
+	if (mine(e->o))
+		return "created twice";
+	return met(e->o, e->id);
+}
+
+static const char *step_acquire(struct event *e, int fd)
+{
+	e->ret = ro_acquire(fd, e->id, e->n, e->flags);
+	if (mine(e->o))
+		return e->ret ? "held, and not acquired again" : NULL;
+	if (e->ret >= 0 || e->ret == -ESTALE ||
+	    (e->ret == -EAGAIN && e->flags))
+		return NULL;
+	return "ACQUIRE cannot fail so";
+}
+
+/* @held: by a session that is alone, else -1. */
+static const char *step_release(struct event *e, int fd, long held)
+{
+	bool all = e->kind == RELEASE_ALL;
+
+	e->ret = all ? ro_release_all(fd, e->id) :
+		       ro_release(fd, e->id, e->n);
+	if (held < 0) {
+		if (e->ret >= 0 || e->ret == -ERANGE || e->ret == -ESTALE)
+			return NULL;
+		return "RELEASE cannot fail so";
+	}
+	if (held ? e->n > held : true) {
+		if (e->ret == -ERANGE || (e->ret == -ESTALE && !mine(e->o)))
+			return NULL;
+		return "released more than was held";
+	}
+	if (e->ret < 0)
+		return "what is held was not released";
+	if (e->ret && (e->n < held || mine_but(e->o, e->s)))
+		return "the last release, though held";
+	return NULL;
+}
+
+static const char *step_stat(struct event *e, int fd, long held)
+{
+	struct refobj_stat st;
+
+	e->ret = ro_stat(fd, e->id, &st);
+	if (e->ret)
+		return e->ret != -ESTALE ? "STAT cannot fail so" :
+		       mine(e->o) ? "dead, though held" : NULL;
+	if (held >= 0 && st.held != held)
+		return "STAT does not know what is held";
+	if (st.users < st.holders ||
+	    st.state != (st.users ? REFOBJ_STATE_READY : REFOBJ_STATE_IDLE) ||
+	    st.activations - st.deactivations != !!st.users ||
+	    (mine(e->o) && !st.users))
+		return "STAT contradicts itself";
+	return NULL;
+}
+
+static const char *step_holders(struct event *e, int fd, long held)
+{
+	static struct refobj_holder holder[SESSIONS + 1];
+	unsigned int n, total, i, j;
+	bool found = false;
+
+	/* With other sessions coming and going, some may not fit. */
+	e->ret = all_holders(fd, e->id, e->n, holder, &n, &total);
+	if (e->ret)
+		return e->ret != -ESTALE ? "HOLDERS cannot fail so" :
+		       mine(e->o) ? "dead, though held" : NULL;
+	for (i = 0; i < n; i++) {
+		if (!holder[i].count)
+			return "a holder of nothing";
+		for (j = 0; j < i; j++)
+			if (holder[i].session == holder[j].session &&
+			    holder[i].since_ns == holder[j].since_ns)
+				return "a holder is told twice";
+		if (held >= 0 && holder[i].session == me.session[e->s]) {
+			found = true;
+			if (holder[i].count != held)
+				return "HOLDERS is wrong about this session";
+		}
+	}
+	return held > 0 && !found && n <= SESSIONS ?
+	       "HOLDERS does not tell this session" : NULL;
+}
+
+static const char *step_walk(struct event *e, int fd)
+{
+	static __u64 ids[4 * OBJECTS];
+	unsigned int n, i, o;
+
+	e->ret = walk(fd, ids, RO_ARRAY_SIZE(ids), &n);
+	if (e->ret)
+		return e->ret == -ENOSPC ? NULL : "a walk cannot fail so";
+	for (i = 1; i < n; i++)
+		if (ids[i] <= ids[i - 1])
+			return "a walk goes back";
+	for (o = 0; o < OBJECTS; o++) {
+		if (!mine(o))
+			continue;
+		for (i = 0; i < n && ids[i] != me.id[o]; i++)
+			;
+		if (i == n)
+			return "a walk passes over what is held";
+	}
+	return NULL;
+}
+
+static const char *step_lookup(struct event *e, int fd)
+{
+	e->ret = ro_lookup(fd, object_name(e->o), &e->id);
+	if (!e->ret)
+		return met(e->o, e->id);
+	if (e->ret != -ENOENT)
+		return "LOOKUP cannot fail so";
+	return mine(e->o) ? "not found, though held" : NULL;
+}
+
+static const char *step_destroy(struct event *e, int fd)
+{
+	e->ret = ro_destroy(fd, e->id);
+	if (mine(e->o))
+		return e->ret != -EBUSY ? "DESTROY of what is held" : NULL;
+	if (e->ret && e->ret != -EBUSY && e->ret != -ESTALE)
+		return "DESTROY cannot fail so";
+	return NULL;
+}
+
+/* A session for one object, closed with what it holds. */
+static const char *step_flash(struct event *e)
+{
+	const char *wrong;
+	int fd = ro_open();
+
+	if (fd < 0)
+		return "a session cannot be opened";
+	if (e->o < NAMED)
+		wrong = step_attach(e, fd);
+	else
+		wrong = step_acquire(e, fd);
+	close(fd);
+	return wrong;
+}
+
+/* One of the steps below, or 0 for none that is possible. */
+static int choose(struct event *e, bool usable)
+{
+	static const unsigned char some[] = {
+		ATTACH, ATTACH, ATTACH, CREATE, ACQUIRE, ACQUIRE, ACQUIRE,
+		RELEASE, RELEASE, RELEASE, RELEASE, RELEASE_ALL, STAT,
+		HOLDERS, WALK, LOOKUP, DESTROY, FLASH,
+	};
+	int kind = usable ? some[rnd(RO_ARRAY_SIZE(some))] : FLASH;
+
+	e->o = hot < 0 || one_in(4) ? rnd(OBJECTS) : (unsigned int)hot;
+	e->id = me.id[e->o];
+	e->n = one_in(8) ? 1 + rnd(300) : 1 + rnd(3);
+	switch (kind) {
+	case ATTACH:
+		e->flags = (one_in(4) ? REFOBJ_ATTACH_EXISTING : 0) |
+			   (one_in(4) ? REFOBJ_PERSISTENT : 0);
+		return e->o < NAMED ? ATTACH : 0;
+	case CREATE:
+		e->flags = one_in(2) ? REFOBJ_PERSISTENT : 0;
+		if (e->flags && one_in(2))
+			e->n = 0;
+		return e->o < NAMED ? CREATE : 0;
+	case LOOKUP:
+		return e->o < NAMED ? LOOKUP : 0;
+	case ACQUIRE:
+		e->flags = one_in(4) ? REFOBJ_ACQUIRE_NOT_ZERO : 0;
+		return e->id ? ACQUIRE : 0;
+	case RELEASE_ALL:
+		return e->id && me.alone[e->s] ? RELEASE_ALL : 0;
+	case FLASH:
+		return e->id || e->o < NAMED ? FLASH : 0;
+	case WALK:
+		return WALK;
+	default:
+		return e->id ? kind : 0;
+	}
+}
+
+static const char *worker_step(struct event *e)
+{
+	int fd = FD_SESSION + e->s;
+	bool alone = me.alone[e->s];
+	unsigned int *held = &me.held[e->s][e->o];
+	const char *wrong;
+
+	switch (e->kind) {
+	case ATTACH:
+		wrong = step_attach(e, fd);
+		break;
+	case CREATE:
+		wrong = step_create(e, fd);
+		break;
+	case ACQUIRE:
+		wrong = step_acquire(e, fd);
+		break;
+	case RELEASE_ALL:
+		e->n = *held;
+		fallthrough;
+	case RELEASE:
+		wrong = step_release(e, fd, alone ? (long)*held : -1);
+		if (alone && e->ret >= 0)
+			*held -= e->n;
+		return wrong;
+	case STAT:
+		return step_stat(e, fd, alone ? (long)*held : -1);
+	case HOLDERS:
+		return step_holders(e, fd, alone ? (long)*held : -1);
+	case WALK:
+		return step_walk(e, fd);
+	case LOOKUP:
+		return step_lookup(e, fd);
+	case DESTROY:
+		return step_destroy(e, fd);
+	default:
+		return step_flash(e);
+	}
+	if (alone && e->ret >= 0)
+		*held += e->n;
+	return wrong;
+}
+
+static void worker_together(unsigned int w, unsigned int seed)
+{
+	static const struct event done = { .kind = DONE };
+	int up = FD_UP + 2 * w, i;
+	unsigned int open_fds = 0, s;
+	const char *wrong;
+
+	if (!receive_all(FD_DOWN + 2 * w, &me, sizeof(me)))
+		_exit(95);
+	for (s = 0; s < FDS; s++)
+		open_fds += me.open[s];
+	rnd_state = seed * 16ULL + w;
+	hot = seed & 1 ? (int)(seed / 2 % NAMED) : -1;
+	for (i = 0; i < BURST; i++) {
+		struct event e = { 0 };
+
+		if (open_fds) {
+			do
+				e.s = rnd(FDS);
+			while (!me.open[e.s]);
+			e.s = me.same[e.s];
+		}
+		e.kind = choose(&e, open_fds);
+		if (!e.kind)
+			continue;
+		send_all(up, &e, sizeof(e));
+		wrong = worker_step(&e);
+		e.after = 1;
+		if (wrong) {
+			snprintf(e.wrong, sizeof(e.wrong), "%s", wrong);
+			e.n = e.kind;
+			e.kind = WRONG;
+		}
+		send_all(up, &e, sizeof(e));
+		if (one_in(4))
+			sched_yield();
+	}
+	send_all(up, &done, sizeof(done));
+}
+
+/*
+ * The model
+ */
+
+static struct session {
+	bool live;
+	__u64 id;
+	pid_t pid;			/* who opened it */
+	unsigned int why;
+	unsigned int held[OBJECTS];
+	unsigned int held_why[OBJECTS];
+	unsigned int since[OBJECTS];	/* order of arrival */
+} sessions[SESSIONS];
+
+static struct object {
+	bool alive, persistent;
+	__u64 id;			/* dead or alive; 0: never created */
+	__u64 past;			/* the id before */
+	unsigned int peak;
+	unsigned int activations, deactivations;
+} objects[OBJECTS];
+
+static struct worker {
+	pid_t pid;			/* 0: none */
+	int pidfd;
+	int fd[FDS];			/* of sessions[], or -1 */
+	bool cloexec[FDS];
+} workers[WORKERS];
+
+static unsigned int arrivals;
+
+static unsigned int users(unsigned int o)
+{
+	unsigned int sum = 0;
+	int i;
+
+	for (i = 0; i < SESSIONS; i++)
+		if (sessions[i].live)
+			sum += sessions[i].held[o];
+	return sum;
+}
+
+static unsigned int all_users(void)
+{
+	unsigned int sum = 0, o;
+
+	for (o = 0; o < OBJECTS; o++)
+		sum += users(o);
+	return sum;
+}
+
+static void born(unsigned int o, __u64 id, bool persistent)
+{
+	objects[o] = (struct object) {
+		.alive = true, .persistent = persistent, .id = id,
+		.past = objects[o].id ?: objects[o].past,
+	};
+}
+
+static int take(struct session *s, unsigned int o, unsigned int n)
+{
+	int first = !users(o);
+
+	if (!s->held[o])
+		s->since[o] = ++arrivals;
+	s->held[o] += n;
+	objects[o].activations += first;
+	if (users(o) > objects[o].peak)
+		objects[o].peak = users(o);
+	return first;
+}
+
+static int drop(struct session *s, unsigned int o, unsigned int n)
+{
+	s->held[o] -= n;
+	if (!s->held[o])
+		s->held_why[o] = 0;
+	if (users(o))
+		return 0;
+	objects[o].deactivations++;
+	if (!objects[o].persistent)
+		objects[o].alive = false;
+	return 1;
+}
+
+static int drop_all(struct session *s)
+{
+	int lasts = 0;
+	unsigned int o;
+
+	for (o = 0; o < OBJECTS; o++)
+		if (s->held[o])
+			lasts += drop(s, o, s->held[o]);
+	return lasts;
+}
+
+/* How many workers' descriptors lead to a session. */
+static int copies(int session)
+{
+	int n = 0, w, s;
+
+	for (w = 0; w < WORKERS; w++)
+		for (s = 0; workers[w].pid && s < FDS; s++)
+			n += workers[w].fd[s] == session;
+	return n;
+}
+
+/* A session lives while any copy of its descriptor is open. */
+static void end_sessions(void)
+{
+	int i;
+
+	for (i = 0; i < SESSIONS; i++) {
+		if (!sessions[i].live || copies(i))
+			continue;
+		drop_all(&sessions[i]);
+		sessions[i].live = false;
+	}
+}
+
+static bool pid_lives(pid_t pid)
+{
+	int w;
+
+	for (w = 0; w < WORKERS; w++)
+		if (workers[w].pid == pid)
+			return true;
+	return false;
+}
+
+/*
+ * The coordinator
+ */
+
+static __noreturn __printf(1, 2) void fail(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(out->what, sizeof(out->what), format, args);
+	va_end(args);
+	out->failed = true;
+	_exit(1);
+}
+
+static const char *result(int ret)
+{
+	static char text[2][24];
+	static int which;
+
+	which = !which;
+	if (ret < 0 && strerrorname_np(-ret))
+		snprintf(text[which], sizeof(text[which]), "-%s",
+			 strerrorname_np(-ret));
+	else
+		snprintf(text[which], sizeof(text[which]), "%d", ret);
+	return text[which];
+}
+
+#define SAME(expected, seen, format, ...) do {				\
+	unsigned long long __e = (expected), __s = (seen);		\
+	if (__e != __s)							\
+		fail(format ": expected %llu, got %llu",		\
+		     ##__VA_ARGS__, __e, __s);				\
+} while (0)
+
+/* The process in this place has come into being. */
+static void worker_started(int w, pid_t pid)
+{
+	if (pid <= 0)
+		fail("no new process: %s", result(pid));
+	workers[w].pid = pid;
+	workers[w].pidfd = syscall(SYS_pidfd_open, pid, 0);
+	if (workers[w].pidfd < 0)
+		fail("pidfd_open: %s", result(-errno));
+}
+
+/* Its files were closed before it became a zombie. */
+static void worker_ended(int w, int expected)
+{
+	int status = ro_reap(workers[w].pid), s;
+
+	if (status != expected)
+		fail("worker %d ended with %d, not %d", w, status, expected);
+	close(workers[w].pidfd);
+	workers[w].pid = 0;
+	for (s = 0; s < FDS; s++)
+		workers[w].fd[s] = -1;
+	end_sessions();
+}
+
+static void spawn(int w)
+{
+	pid_t pid = fork();
+	int s;
+
+	if (!pid) {
+		close_range(FD_PRIVATE, FD_DOWN - 1, 0);
+		close_range(FD_OURS, FD_SESSION - 1, 0);
+		worker(w);
+	}
+	for (s = 0; s < FDS; s++)
+		workers[w].fd[s] = -1;
+	worker_started(w, pid < 0 ? -errno : pid);
+}
+
+static void order(int w, const struct op *op)
+{
+	unsigned int o = op->o;
+	struct order order = { .op = *op };
+
+	if (op->kind == TAKE)
+		order.pid = workers[op->n].pid;
+	else if (op->gen == PRESENT)
+		order.id = objects[o].id;
+	else if (op->gen == PAST)
+		order.id = objects[o].past;
+	else
+		order.id = objects[o].id + (1 << 24);
+	if (!send_all(FD_OURS + 2 * w, &order, sizeof(order)))
+		fail("worker %d cannot be told", w);
+}
+
+/* Wait until a worker has something to say. */
+static void await(int w)
+{
+	struct pollfd fds[] = {
+		{ .fd = FD_OURS + 1 + 2 * w, .events = POLLIN },
+		{ .fd = workers[w].pidfd, .events = POLLIN },
+	};
+
+	if (poll(fds, 2, patience_ms) <= 0)
+		fail("worker %d does not answer", w);
+	if (!(fds[0].revents & POLLIN))
+		fail("worker %d died: %d", w, ro_reap(workers[w].pid));
+}
+
+static struct reply *ask(int w, const struct op *op)
+{
+	static struct reply r;
+
+	order(w, op);
+	await(w);
+	if (!receive_all(FD_OURS + 1 + 2 * w, &r, sizeof(r)))
+		fail("worker %d cannot be heard", w);
+	return &r;
+}
+
+/*
+ * Comparing all that can be seen
+ */
+
+static unsigned int held_why(const struct session *s, unsigned int o)
+{
+	return s->held_why[o] ?: s->why;
+}
+
+static void check_holders(unsigned int o, const struct refobj_holder *holder,
+			  unsigned int n, unsigned int total)
+{
+	unsigned int before = 0, expected = 0, i;
+	struct session *s;
+
+	for (i = 0; i < SESSIONS; i++)
+		expected += sessions[i].live && sessions[i].held[o];
+	SAME(expected, n, "holders told of object %u", o);
+	SAME(expected, total, "total holders of object %u", o);
+	for (i = 0; i < n; i++, holder++) {
+		for (s = sessions; s < sessions + SESSIONS; s++)
+			if (s->live && s->id == holder->session)
+				break;
+		if (s == sessions + SESSIONS)
+			fail("object %u is held by session %llu, which is gone",
+			     o, (unsigned long long)holder->session);
+		SAME(s->held[o], holder->count, "count of holder %u of object %u",
+		     i, o);
+		SAME(REFOBJ_HOLDER_SESSION, holder->kind, "kind of holder");
+		SAME(pid_lives(s->pid) ? s->pid : 0, holder->pid,
+		     "pid of holder %u of object %u", i, o);
+		SAME(getuid(), holder->uid, "uid of holder");
+		if (s->since[o] <= before)
+			fail("holder %u of object %u is out of order", i, o);
+		before = s->since[o];
+		if (strcmp(why_text[held_why(s, o)], holder->why))
+			fail("holder %u of object %u: expected reason '%s', got '%s'",
+			     i, o, why_text[held_why(s, o)], holder->why);
+	}
+}
+
+static void check_stat(unsigned int o, const struct refobj_stat *st,
+		       const struct session *s)
+{
+	const struct object *object = &objects[o];
+	unsigned int holders = 0, i;
+
+	for (i = 0; i < SESSIONS; i++)
+		holders += sessions[i].live && sessions[i].held[o];
+	SAME(object->id, st->id, "id of object %u", o);
+	SAME(users(o), st->users, "users of object %u", o);
+	SAME(users(o) ? REFOBJ_STATE_READY : REFOBJ_STATE_IDLE, st->state,
+	     "state of object %u", o);
+	SAME(holders, st->holders, "holders of object %u", o);
+	SAME(s ? s->held[o] : 0, st->held, "held of object %u", o);
+	SAME(object->peak, st->users_peak, "peak of object %u", o);
+	SAME(object->activations, st->activations, "activations of object %u",
+	     o);
+	SAME(object->deactivations, st->deactivations,
+	     "deactivations of object %u", o);
+	SAME(object->persistent ? REFOBJ_PERSISTENT : 0, st->object_flags,
+	     "flags of object %u", o);
+	SAME(getuid(), st->uid, "uid of object %u", o);
+	if (strcmp(object_name(o), st->name))
+		fail("name of object %u: got '%s'", o, st->name);
+}
+
+static void check_walk(const __u64 *ids, unsigned int n)
+{
+	unsigned int alive = 0, o, i;
+
+	for (i = 1; i < n; i++)
+		if (ids[i] <= ids[i - 1])
+			fail("a walk goes back");
+	for (o = 0; o < OBJECTS; o++) {
+		if (!objects[o].alive)
+			continue;
+		alive++;
+		for (i = 0; i < n && ids[i] != objects[o].id; i++)
+			;
+		if (i == n)
+			fail("a walk passes over object %u", o);
+	}
+	SAME(alive, n, "objects met by a walk");
+}
+
+static void check_quota(void)
+{
+	unsigned int alive = 0, bytes = 0, slack = 0, i, o;
+	struct refobj_info info = { .size = sizeof(info) };
+
+	for (o = 0; o < OBJECTS; o++) {
+		if (!objects[o].alive)
+			continue;
+		alive++;
+		bytes += strlen(object_name(o));
+	}
+	for (i = 0; i < SESSIONS; i++) {
+		if (!sessions[i].live)
+			continue;
+		slack += SLACK;
+		bytes += strlen(why_text[sessions[i].why]);
+		for (o = 0; o < OBJECTS; o++)
+			bytes += strlen(why_text[sessions[i].held_why[o]]);
+	}
+	if (ro_ioctl(FD_OBSERVER, REFOBJ_IOC_INFO, &info))
+		fail("INFO: %s", result(-errno));
+	SAME(alive, info.objects_used, "objects charged");
+	SAME(bytes, info.bytes_used, "bytes charged");
+	if (info.references_used < all_users() ||
+	    info.references_used > all_users() + slack)
+		fail("references charged: expected %u to %u, got %llu",
+		     all_users(), all_users() + slack,
+		     (unsigned long long)info.references_used);
+}
+
+static void check_all(void)
+{
+	static struct refobj_holder holder[SESSIONS + 1];
+	__u64 ids[4 * OBJECTS], id;
+	struct refobj_stat st;
+	unsigned int o, n, total;
+	int ret;
+
+	for (o = 0; o < OBJECTS; o++) {
+		bool alive = objects[o].alive;
+
+		ret = ro_stat(FD_OBSERVER, objects[o].id, &st);
+		if (ret != (alive ? 0 : objects[o].id ? -ESTALE : -ENOENT))
+			fail("object %u is %s, but STAT of it answers %s", o,
+			     alive ? "alive" : "not there", result(ret));
+		if (alive) {
+			check_stat(o, &st, NULL);
+			ret = all_holders(FD_OBSERVER, objects[o].id, 0, holder,
+					  &n, &total);
+			if (ret)
+				fail("HOLDERS of object %u: %s", o, result(ret));
+			check_holders(o, holder, n, total);
+		}
+		if (o >= NAMED)
+			continue;
+		ret = ro_lookup(FD_OBSERVER, object_name(o), &id);
+		if (ret != (alive ? 0 : -ENOENT))
+			fail("object %u is %s, but LOOKUP of it answers %s", o,
+			     alive ? "alive" : "not there", result(ret));
+		if (alive)
+			SAME(objects[o].id, id, "id behind the name of object %u",
+			     o);
+	}
+	ret = walk(FD_OBSERVER, ids, RO_ARRAY_SIZE(ids), &n);
+	if (ret)
+		fail("a walk: %s", result(ret));
+	check_walk(ids, n);
+	check_quota();
+}
+
+/*
+ * All workers together
+ */
+
+/* What became of one id. */
+static struct seen {
+	__u64 id;
+	unsigned int o;
+	bool before;			/* there when it started */
+	bool persistent;
+	bool fuzzy;			/* somebody died or closed while holding */
+	unsigned int created, destroyed, firsts, lasts;
+	long held[SESSIONS];
+	bool released[SESSIONS];
+} seen[SEEN];
+static unsigned int nr_seen;
+
+static struct seen *seen_id(__u64 id, unsigned int o)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_seen; i++)
+		if (seen[i].id == id)
+			return &seen[i];
+	if (nr_seen == SEEN)
+		fail("too many objects");
+	memset(&seen[nr_seen], 0, sizeof(*seen));
+	seen[nr_seen].id = id;
+	seen[nr_seen].o = o;
+	return &seen[nr_seen++];
+}
+
+static void account(int w, const struct event *e)
+{
+	int session = workers[w].fd[e->s];
+	struct seen *x;
+
+	if (e->kind == WRONG)
+		fail("worker %d, session %d, %s of object %u: %s (%s)", w,
+		     e->s, verb[e->n], e->o, e->wrong, result(e->ret));
+	if (e->ret < 0 || !e->id || e->kind == WALK)
+		return;
+	x = seen_id(e->id, e->o);
+	switch (e->kind) {
+	case ATTACH:
+	case CREATE:
+	case FLASH:
+		if (e->created) {
+			x->created++;
+			x->persistent = e->flags & REFOBJ_PERSISTENT &&
+					e->o < NAMED;
+		}
+		fallthrough;
+	case ACQUIRE:
+		x->firsts += e->ret;
+		if (e->kind == FLASH)
+			x->fuzzy = true;
+		else
+			x->held[session] += e->n;
+		break;
+	case RELEASE:
+	case RELEASE_ALL:
+		x->lasts += e->ret;
+		x->held[session] -= e->n;
+		x->released[session] = true;
+		break;
+	case DESTROY:
+		x->destroyed++;
+		break;
+	}
+}
+
+/* A worker was killed while it did this: take the module's word for it. */
+static void believe(unsigned int o)
+{
+	struct object *object = &objects[o];
+	static struct refobj_holder holder[SESSIONS + 1];
+	struct refobj_stat st;
+	unsigned int n, total, i, sum = 0;
+	int ret, s;
+
+	for (s = 0; s < SESSIONS; s++)
+		sessions[s].held[o] = 0;
+	if (o < NAMED) {
+		__u64 id;
+
+		ret = ro_lookup(FD_OBSERVER, object_name(o), &id);
+		if (ret && ret != -ENOENT)
+			fail("LOOKUP of object %u: %s", o, result(ret));
+		if (!ret && id != object->id)
+			born(o, id, false);
+	}
+	ret = ro_stat(FD_OBSERVER, object->id, &st);
+	object->alive = !ret;
+	if (ret)
+		return;
+	object->persistent = st.object_flags & REFOBJ_PERSISTENT;
+	object->activations = st.activations;
+	object->deactivations = st.deactivations;
+	SAME(!!st.users, st.activations - st.deactivations,
+	     "activations less deactivations of object %u", o);
+	ret = all_holders(FD_OBSERVER, object->id, 0, holder, &n, &total);
+	if (ret)
+		fail("HOLDERS of object %u: %s", o, result(ret));
+	for (i = 0; i < n; i++) {
+		for (s = 0; s < SESSIONS; s++)
+			if (sessions[s].live &&
+			    sessions[s].id == holder[i].session)
+				sessions[s].held[o] = holder[i].count;
+		sum += holder[i].count;
+	}
+	SAME(sum, st.users, "users of object %u, the sum of its holders", o);
+}
+
+/* The present object of this place, from what became of all that it had. */
+static void conclude(unsigned int o)
+{
+	struct seen *present = NULL, *x;
+	struct object *object = &objects[o];
+	unsigned int activations = 0, i;
+	__u64 past = object->past;
+	int s, n_alive = 0;
+
+	for (x = seen; x < seen + nr_seen; x++) {
+		long sum = 0;
+		bool alive;
+
+		if (x->o != o)
+			continue;
+		for (s = 0; s < SESSIONS; s++) {
+			if (!sessions[s].live)
+				continue;
+			if (x->held[s] < 0)
+				fail("session %d released %ld too many of id %llu",
+				     s, -x->held[s], (unsigned long long)x->id);
+			sum += x->held[s];
+		}
+		SAME(!x->before, x->created, "creations of object %u", o);
+		if (x->destroyed > 1 || (x->destroyed && !x->persistent))
+			fail("id %llu was destroyed %u times",
+			     (unsigned long long)x->id, x->destroyed);
+		alive = x->persistent ? !x->destroyed : sum > 0;
+		if (!alive)
+			SAME(0, sum, "references on a dead object %u", o);
+		n_alive += alive;
+		if (!x->persistent) {
+			SAME(!x->before, x->firsts, "first acquires of object %u",
+			     o);
+			if (x->fuzzy ? x->lasts > !alive : x->lasts != !alive)
+				fail("%u last releases of %s object %u",
+				     x->lasts, alive ? "the living" : "the dead",
+				     o);
+		}
+		if (!present || alive || (!n_alive && x->id > present->id))
+			present = x;
+	}
+	if (n_alive > 1)
+		fail("%d objects of name %u", n_alive, o);
+	if (!present)
+		return;
+
+	if (object->id && object->id != present->id)
+		past = object->id;
+	for (x = seen; x < seen + nr_seen; x++)
+		if (x->o == o && x != present && x->id > past)
+			past = x->id;
+
+	activations = present->firsts;
+	i = present->lasts;
+	if (present->before) {
+		activations += object->activations;
+		i += object->deactivations;
+	}
+	object->id = present->id;
+	object->past = past;
+	object->persistent = present->persistent;
+	object->alive = n_alive;
+	for (s = 0; s < SESSIONS; s++) {
+		if (!sessions[s].live)
+			continue;
+		sessions[s].held[o] = present->held[s];
+	}
+	object->activations = activations;
+	object->deactivations = activations - !!users(o);
+	if (present->fuzzy ? i > object->deactivations :
+			     i != object->deactivations)
+		fail("object %u: %u first acquires, %u last releases, %u users",
+		     o, activations, i, users(o));
+}
+
+/*
+ * What no order of events tells: the peak, who came first, and whether a reason
+ * has gone with the last reference and a new one come.
+ */
+static void settle(unsigned int o, unsigned int peak_before)
+{
+	static struct refobj_holder holder[SESSIONS + 1];
+	unsigned int n, total, i, x;
+	struct refobj_stat st;
+	int s;
+
+	for (s = 0; s < SESSIONS; s++)
+		if (!sessions[s].live || !sessions[s].held[o])
+			sessions[s].held_why[o] = 0;
+	if (!objects[o].alive || ro_stat(FD_OBSERVER, objects[o].id, &st))
+		return;
+	if (st.users_peak < peak_before || st.users_peak < users(o))
+		fail("peak of object %u fell from %u to %u, with %u users", o,
+		     peak_before, st.users_peak, users(o));
+	objects[o].peak = st.users_peak;
+
+	if (all_holders(FD_OBSERVER, objects[o].id, 0, holder, &n, &total))
+		return;
+	for (i = 0; i < n; i++) {
+		for (s = 0; s < SESSIONS; s++)
+			if (sessions[s].live &&
+			    sessions[s].id == holder[i].session)
+				break;
+		if (s == SESSIONS)
+			continue;
+		sessions[s].since[o] = ++arrivals;
+		if (!strcmp(why_text[held_why(&sessions[s], o)], holder[i].why))
+			continue;
+		for (x = 0; x < nr_seen; x++)
+			if (seen[x].o == o && seen[x].released[s])
+				sessions[s].held_why[o] = 0;
+	}
+}
+
+static void give_orders(const struct op *op, int w)
+{
+	struct orders orders = { .id = { 0 } };
+	int s, i, o;
+
+	for (o = 0; o < OBJECTS; o++)
+		orders.id[o] = objects[o].id;
+	for (s = 0; s < FDS; s++) {
+		int session = workers[w].fd[s], n = 0;
+
+		if (session < 0)
+			continue;
+		orders.open[s] = 1;
+		orders.session[s] = sessions[session].id;
+		orders.same[s] = s;
+		for (i = FDS - 1; i >= 0; i--) {
+			if (workers[w].fd[i] != session)
+				continue;
+			orders.same[s] = i;
+			n++;
+		}
+		orders.alone[s] = copies(session) == n;
+		/* What is held is told of the first descriptor alone. */
+		if (orders.same[s] != s)
+			orders.alone[s] = 0;
+		for (o = 0; o < OBJECTS && orders.alone[s]; o++)
+			orders.held[s][o] = sessions[session].held[o];
+	}
+	order(w, op);
+	if (!send_all(FD_OURS + 2 * w, &orders, sizeof(orders)))
+		fail("worker %d cannot be told", w);
+}
+
+/*
+ * Reads a worker's event; true if it was its last, or it is dead and there is
+ * none. What it was about to do is left in @last, or DONE.
+ */
+static bool hear_event(int w, struct event *last)
+{
+	struct pollfd up = { .fd = FD_OURS + 1 + 2 * w, .events = POLLIN };
+	struct event e;
+
+	if (poll(&up, 1, 0) <= 0)
+		return !workers[w].pid;
+	if (!receive_all(up.fd, &e, sizeof(e)))
+		fail("worker %d cannot be heard", w);
+	*last = e;
+	if (e.kind == DONE)
+		return true;
+	if (e.after) {
+		account(w, &e);
+		last->kind = DONE;
+	}
+	return false;
+}
+
+/* SIGKILL in the middle; what it said before is still to be heard. */
+static void kill_within(int w)
+{
+	int status;
+
+	kill(workers[w].pid, SIGKILL);
+	status = ro_reap(workers[w].pid);
+	if (status != -SIGKILL)
+		fail("worker %d ended with %d, not %d", w, status, -SIGKILL);
+	close(workers[w].pidfd);
+	workers[w].pid = 0;
+}
+
+static void together(const struct op *op)
+{
+	int victim = op->flag ? op->flag - 1 : -1, left = 0, w, s, at = 0;
+	bool doubtful[OBJECTS] = { false };
+	struct event last[WORKERS];
+	bool done[WORKERS];
+	unsigned int peak[OBJECTS], o;
+	__u64 id[OBJECTS];
+
+	nr_seen = 0;
+	for (o = 0; o < OBJECTS; o++) {
+		struct seen *x;
+
+		id[o] = objects[o].id;
+		peak[o] = objects[o].alive ? objects[o].peak : 0;
+		if (!objects[o].alive)
+			continue;
+		x = seen_id(objects[o].id, o);
+		x->before = true;
+		x->persistent = objects[o].persistent;
+		for (s = 0; s < SESSIONS; s++)
+			x->held[s] = sessions[s].live ? sessions[s].held[o] : 0;
+	}
+	for (w = 0; w < WORKERS; w++) {
+		done[w] = !workers[w].pid;
+		last[w].kind = DONE;
+		if (done[w])
+			continue;
+		give_orders(op, w);
+		left++;
+	}
+	if (victim >= 0 && done[victim])
+		victim = -1;
+
+	while (left) {
+		struct pollfd fds[2 * WORKERS];
+		int n = 0;
+
+		for (w = 0; w < WORKERS; w++) {
+			if (done[w])
+				continue;
+			fds[n++] = (struct pollfd) {
+				.fd = FD_OURS + 1 + 2 * w, .events = POLLIN,
+			};
+			fds[n++] = (struct pollfd) {
+				.fd = workers[w].pidfd, .events = POLLIN,
+			};
+		}
+		if (poll(fds, n, patience_ms) <= 0)
+			fail("the workers do not answer");
+		for (n = 0, w = 0; w < WORKERS; w++) {
+			if (done[w])
+				continue;
+			n += 2;
+			if (!fds[n - 2].revents) {
+				if (fds[n - 1].revents)
+					fail("worker %d died: %d", w,
+					     ro_reap(workers[w].pid));
+				continue;
+			}
+			done[w] = hear_event(w, &last[w]);
+			if (w == victim && !done[w] && at++ == (int)op->o) {
+				kill_within(w);
+				while (!hear_event(w, &last[w]))
+					;
+				done[w] = true;
+				for (o = 0; o < nr_seen; o++)
+					seen[o].fuzzy = true;
+			}
+			left -= done[w];
+		}
+	}
+
+	if (victim >= 0 && !workers[victim].pid) {
+		if (last[victim].kind != DONE)
+			doubtful[last[victim].o] = true;
+		for (s = 0; s < FDS; s++)
+			workers[victim].fd[s] = -1;
+		for (s = 0; s < SESSIONS; s++)
+			if (sessions[s].live && !copies(s))
+				sessions[s].live = false;
+	}
+	for (o = 0; o < OBJECTS; o++)
+		if (!doubtful[o])
+			conclude(o);
+	for (o = 0; o < OBJECTS; o++) {
+		if (doubtful[o]) {
+			struct seen *x;
+
+			/* The newest of which anybody spoke. */
+			for (x = seen; x < seen + nr_seen; x++)
+				if (x->o == o && x->id > objects[o].id)
+					born(o, x->id, x->persistent);
+			believe(o);
+		}
+		settle(o, id[o] == objects[o].id ? peak[o] : 0);
+	}
+	/* Ended sessions hold nothing when their place is taken again. */
+	for (s = 0; s < SESSIONS; s++)
+		if (!sessions[s].live)
+			memset(&sessions[s], 0, sizeof(sessions[s]));
+}
+
+/*
+ * One operation: done, and compared with what the model says of it
+ */
+
+static int new_session(__u64 id, pid_t pid)
+{
+	int i;
+
+	for (i = 0; i < SESSIONS; i++) {
+		if (sessions[i].live)
+			continue;
+		sessions[i] = (struct session) {
+			.live = true, .id = id, .pid = pid,
+		};
+		return i;
+	}
+	fail("too many sessions");
+}
+
+/* Let descriptor @s of @w be of this session, or none; and what it was closed. */
+static void set_fd(int w, int s, int session, bool cloexec)
+{
+	workers[w].fd[s] = session;
+	workers[w].cloexec[s] = cloexec;
+	end_sessions();
+}
+
+static bool count_valid(unsigned int n)
+{
+	return n && n <= REFOBJ_COUNT_MAX;
+}
+
+/* What the id of an operation leads to: 0, or the errno. */
+static int expect_id(const struct op *op)
+{
+	const struct object *object = &objects[op->o];
+
+	if (op->gen == NEVER)
+		return -ENOENT;
+	if (op->gen == PAST)
+		return object->past ? -ESTALE : -ENOENT;
+	return object->alive ? 0 : object->id ? -ESTALE : -ENOENT;
+}
+
+static int expect_create(const struct op *op)
+{
+	if (op->n ? !count_valid(op->n) : !(op->flag & 1))
+		return -EINVAL;
+	return objects[op->o].alive ? -EEXIST : !!op->n;
+}
+
+static int expect_attach(const struct op *op)
+{
+	if (!count_valid(op->n))
+		return -EINVAL;
+	if (!objects[op->o].alive && op->flag & 2)
+		return -ENOENT;
+	return !users(op->o);
+}
+
+static int expect_acquire(const struct op *op, const struct session *s)
+{
+	if (!count_valid(op->n))
+		return -EINVAL;
+	if (expect_id(op))
+		return expect_id(op);
+	if (users(op->o))
+		return 0;
+	return op->flag && !s->held[op->o] ? -EAGAIN : 1;
+}
+
+static int expect_release(const struct op *op, const struct session *s,
+			  unsigned int n)
+{
+	if (!count_valid(op->n))
+		return -EINVAL;
+	if (expect_id(op))
+		return expect_id(op);
+	if (n > s->held[op->o] || !s->held[op->o])
+		return -ERANGE;
+	return users(op->o) == n;
+}
+
+static int expect_destroy(const struct op *op)
+{
+	if (expect_id(op))
+		return expect_id(op);
+	return users(op->o) ? -EBUSY : 0;
+}
+
+/* An id of zero means the whole session to these. */
+static bool of_session(const struct op *op)
+{
+	const struct object *object = &objects[op->o];
+
+	return (op->gen == PRESENT && !object->id) ||
+	       (op->gen == PAST && !object->past);
+}
+
+/* Operations on an open session. */
+static void do_call(const struct op *op, struct session *s)
+{
+	struct op whole = *op;
+	unsigned int o = op->o, n = op->n;
+	struct reply *r;
+	int want;
+
+	if (op->kind == RELEASE_ALL)
+		whole.n = 1;
+	if (of_session(op) && op->kind == RELEASE_ALL)
+		whole.kind = RELEASE_SESSION;
+	if (of_session(op) && op->kind == SET_WHY)
+		whole.kind = SET_WHY_SESSION;
+	op = &whole;
+
+	switch (op->kind) {
+	case CREATE:
+		want = expect_create(op);
+		break;
+	case ATTACH:
+		want = expect_attach(op);
+		break;
+	case LOOKUP:
+		want = objects[o].alive ? 0 : -ENOENT;
+		break;
+	case ACQUIRE:
+		want = expect_acquire(op, s);
+		break;
+	case RELEASE:
+		want = expect_release(op, s, n);
+		break;
+	case RELEASE_ALL:
+		n = s->held[o];
+		want = expect_release(op, s, n);
+		break;
+	case RELEASE_SESSION:
+		want = drop_all(s);
+		break;
+	case STAT:
+	case HOLDERS:
+		want = expect_id(op);
+		break;
+	case DESTROY:
+		want = expect_destroy(op);
+		break;
+	case SET_WHY:
+		want = expect_id(op);
+		if (!want && !s->held[o])
+			want = -EPERM;
+		break;
+	default:
+		want = 0;
+	}
+
+	r = ask(op->w, op);
+	if (r->ret != want)
+		fail("expected %s, got %s", result(want), result(r->ret));
+	if (want < 0)
+		return;
+
+	switch (op->kind) {
+	case ATTACH:
+		SAME(!objects[o].alive, r->created, "created");
+		fallthrough;
+	case CREATE:
+		if (!objects[o].alive)
+			born(o, r->id, op->flag & 1);
+		SAME(objects[o].id, r->id, "id of object %u", o);
+		if (n)
+			take(s, o, n);
+		break;
+	case LOOKUP:
+		SAME(objects[o].id, r->id, "id of object %u", o);
+		break;
+	case ACQUIRE:
+		take(s, o, n);
+		break;
+	case RELEASE:
+	case RELEASE_ALL:
+		drop(s, o, n);
+		break;
+	case STAT:
+		check_stat(o, &r->stat, s);
+		break;
+	case HOLDERS:
+		check_holders(o, r->holder, r->n, r->total);
+		break;
+	case WALK:
+		check_walk(r->walk, r->n);
+		break;
+	case DESTROY:
+		objects[o].alive = false;
+		break;
+	case SET_WHY:
+		s->held_why[o] = n;
+		break;
+	case SET_WHY_SESSION:
+		s->why = n;
+		break;
+	}
+}
+
+/* Operations on descriptors. */
+static void do_fd(const struct op *op)
+{
+	struct worker *w = &workers[op->w];
+	int session = w->fd[op->s], want = 0;
+	struct reply *r;
+
+	switch (op->kind) {
+	case CLOSE:
+		want = session < 0 ? -EBADF : 0;
+		break;
+	case DUP:
+		want = op->s == op->n ? -EINVAL : session < 0 ? -EBADF : 0;
+		break;
+	case TAKE:
+		session = workers[op->n].fd[op->o];
+		want = session < 0 ? -EBADF : 0;
+		break;
+	}
+	r = ask(op->w, op);
+	if (r->ret != want)
+		fail("expected %s, got %s", result(want), result(r->ret));
+	if (want)
+		return;
+	switch (op->kind) {
+	case OPEN:
+		set_fd(op->w, op->s, -1, false);
+		session = new_session(r->id, w->pid);
+		set_fd(op->w, op->s, session, op->flag);
+		break;
+	case CLOSE:
+		set_fd(op->w, op->s, -1, false);
+		break;
+	case DUP:
+		set_fd(op->w, op->n, session, op->flag);
+		break;
+	case TAKE:
+		set_fd(op->w, op->s, session, op->flag);
+		break;
+	}
+}
+
+/* Operations on processes. */
+static void do_process(const struct op *op)
+{
+	struct worker *w = &workers[op->w], *child;
+	struct reply *r;
+	int s;
+
+	switch (op->kind) {
+	case SPAWN:
+		spawn(op->w);
+		break;
+	case FORK:
+		child = &workers[op->n];
+		r = ask(op->w, op);
+		memcpy(child->fd, w->fd, sizeof(w->fd));
+		memcpy(child->cloexec, w->cloexec, sizeof(w->cloexec));
+		worker_started(op->n, r->ret);
+		break;
+	case EXEC:
+		r = ask(op->w, op);
+		if (r->ret)
+			fail("exec: %s", result(r->ret));
+		for (s = 0; s < FDS; s++)
+			if (w->cloexec[s])
+				set_fd(op->w, s, -1, false);
+		break;
+	case KILL:
+		kill(w->pid, SIGKILL);
+		worker_ended(op->w, -SIGKILL);
+		break;
+	case EXIT:
+		order(op->w, op);
+		worker_ended(op->w, 0);
+		break;
+	}
+}
+
+/*
+ * So that each part of a sequence is a sequence, what makes no sense is passed
+ * over: what a worker that is not there should do, for instance.
+ */
+static bool possible(const struct op *op)
+{
+	switch (op->kind) {
+	case SPAWN:
+		return !workers[op->w].pid;
+	case TOGETHER:
+		return all_users() < REFERENCES_MAX / 2;
+	case FORK:
+		return workers[op->w].pid && !workers[op->n].pid;
+	case OPEN:
+		return workers[op->w].pid && workers[op->w].fd[op->s] < 0;
+	case TAKE:
+		return workers[op->w].pid && workers[op->n].pid &&
+		       op->n != op->w;
+	case CREATE:
+		if (op->o >= NAMED && objects[op->o].alive)
+			return false;
+		break;
+	case ATTACH:
+	case LOOKUP:
+		if (op->o >= NAMED)
+			return false;
+		break;
+	}
+	if (op->n > 10000 && all_users() + op->n > REFERENCES_MAX)
+		return false;
+	return workers[op->w].pid;
+}
+
+static void do_op(const struct op *op)
+{
+	int session = workers[op->w].fd[op->s];
+	struct reply *r;
+
+	if (op->kind == TOGETHER) {
+		together(op);
+	} else if (op->kind < OPEN) {
+		do_process(op);
+	} else if (op->kind < CREATE) {
+		do_fd(op);
+	} else if (workers[op->w].fd[op->s] < 0) {
+		r = ask(op->w, op);
+		if (r->ret != -EBADF)
+			fail("expected -EBADF, got %s", result(r->ret));
+	} else {
+		do_call(op, &sessions[session]);
+	}
+	check_all();
+}
+
+/*
+ * What to do next
+ */
+
+static unsigned int some_count(void)
+{
+	switch (rnd(20)) {
+	case 0:
+		return 0;
+	case 1:
+		return REFOBJ_COUNT_MAX + rnd(2);
+	case 2:
+		return 1 + rnd(REFOBJ_COUNT_MAX);
+	case 3:
+		return 254 + rnd(5);
+	case 4 ... 7:
+		return 1 + rnd(200);
+	default:
+		return 1 + rnd(3);
+	}
+}
+
+/* What somebody would release: all, some, or one too many. */
+static unsigned int some_release(unsigned int held)
+{
+	switch (rnd(10)) {
+	case 0:
+		return some_count();
+	case 1 ... 2:
+		return held + 1;
+	case 3 ... 6:
+		return held;
+	default:
+		return held ? 1 + rnd(held) : 1;
+	}
+}
+
+static void some_op(struct op *op)
+{
+	static const unsigned char calls[] = {
+		CREATE, CREATE, CREATE, ATTACH, ATTACH, ATTACH, ATTACH, LOOKUP,
+		ACQUIRE, ACQUIRE, ACQUIRE, ACQUIRE, ACQUIRE, RELEASE, RELEASE,
+		RELEASE, RELEASE, RELEASE, RELEASE, RELEASE_ALL, RELEASE_ALL,
+		RELEASE_SESSION, STAT, HOLDERS, WALK, DESTROY, DESTROY,
+		SET_WHY, SET_WHY_SESSION,
+	};
+	static const unsigned char fds[] = {
+		OPEN, OPEN, OPEN, OPEN, CLOSE, CLOSE, DUP, TAKE,
+	};
+	static const unsigned char processes[] = {
+		SPAWN, SPAWN, FORK, FORK, FORK, EXEC, KILL, KILL, EXIT,
+	};
+	unsigned int i, session;
+
+	*op = (struct op) {
+		.w = rnd(WORKERS), .s = rnd(FDS), .o = rnd(OBJECTS),
+		.flag = rnd(2),
+	};
+	/* Those that are there get more to do. */
+	for (i = 0; i < 2 * WORKERS && !workers[op->w].pid; i++)
+		op->w = rnd(WORKERS);
+	if (!workers[op->w].pid) {
+		op->kind = SPAWN;
+		return;
+	}
+	switch (rnd(80)) {
+	case 0:
+		op->kind = TOGETHER;
+		op->n = rnd(1 << 20);
+		op->flag = one_in(2) ? 1 + rnd(WORKERS) : 0;
+		op->o = rnd(2 * BURST);
+		if (in_turn) {
+			op->kind = WALK;
+			op->o = 0;
+		}
+		return;
+	case 1 ... 7:
+		op->kind = processes[rnd(RO_ARRAY_SIZE(processes))];
+		op->n = rnd(WORKERS);
+		if (op->kind == SPAWN)
+			op->w = rnd(WORKERS);
+		return;
+	case 8 ... 19:
+		op->kind = fds[rnd(RO_ARRAY_SIZE(fds))];
+		if (op->kind == TAKE) {
+			op->n = rnd(WORKERS);
+			op->o = rnd(FDS);
+		} else {
+			op->n = rnd(FDS);
+		}
+		return;
+	}
+
+	for (i = 0; i < 2 * FDS && workers[op->w].fd[op->s] < 0; i++)
+		op->s = rnd(FDS);
+	if (workers[op->w].fd[op->s] < 0 && !one_in(10)) {
+		op->kind = OPEN;
+		return;
+	}
+	session = workers[op->w].fd[op->s];
+	op->kind = calls[rnd(RO_ARRAY_SIZE(calls))];
+	op->gen = one_in(16) ? one_in(2) ? PAST : NEVER : PRESENT;
+	switch (op->kind) {
+	case ATTACH:
+	case LOOKUP:
+		op->o = rnd(NAMED);
+		op->flag = (one_in(3) ? 1 : 0) | (one_in(3) ? 2 : 0);
+		op->n = some_count();
+		break;
+	case HOLDERS:
+		op->n = rnd(4);
+		break;
+	case RELEASE:
+		for (i = 0; i < OBJECTS && workers[op->w].fd[op->s] >= 0 &&
+		     !sessions[session].held[op->o]; i++)
+			op->o = rnd(OBJECTS);
+		op->n = some_release(workers[op->w].fd[op->s] < 0 ? 0 :
+				     sessions[session].held[op->o]);
+		break;
+	case SET_WHY:
+		op->n = rnd(3);
+		break;
+	case SET_WHY_SESSION:
+		op->n = one_in(3) ? 0 : 3 + rnd(2);
+		break;
+	case ACQUIRE:
+		op->flag = one_in(4);
+		fallthrough;
+	default:
+		op->n = some_count();
+	}
+}
+
+/*
+ * A run: a coordinator in a new process
+ */
+
+static void coordinate(uint64_t seed, unsigned int n, uint64_t until_ns)
+{
+	/* Nobody else's, as long as this process lives. */
+	uid_t uid = 0x100000 + getpid();
+	int down[2], up[2], w, s;
+	__u64 session;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (unshare(CLONE_NEWNET))
+		fail("no network namespace of its own: %s", result(-errno));
+	if (setresuid(uid, uid, uid))
+		fail("cannot become uid %u: %s", uid, result(-errno));
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_DUMPABLE, 1);
+	for (w = 0; w < WORKERS; w++) {
+		if (pipe(down) || pipe(up) ||
+		    dup2(down[0], FD_DOWN + 2 * w) < 0 ||
+		    dup2(up[1], FD_UP + 2 * w) < 0 ||
+		    dup3(down[1], FD_OURS + 2 * w, O_CLOEXEC) < 0 ||
+		    dup3(up[0], FD_OURS + 1 + 2 * w, O_CLOEXEC) < 0)
+			fail("pipes: %s", result(-errno));
+		close_range(down[0], up[1], 0);
+		for (s = 0; s < FDS; s++)
+			workers[w].fd[s] = -1;
+	}
+	if (open_session(FD_OBSERVER, true, &session))
+		fail("cannot open " REFOBJ_DEV);
+	check_all();
+
+	rnd_state = seed;
+	for (w = 0; (unsigned int)w < n; w++) {
+		if (until_ns && ro_now_ns() > until_ns)
+			break;
+		if (seed)
+			some_op(&out->op[w]);
+		out->n = w + 1;
+		out->together = out->op[w].kind == TOGETHER;
+		out->idle[w] = !possible(&out->op[w]);
+		if (!out->idle[w])
+			do_op(&out->op[w]);
+	}
+	for (w = 0; w < WORKERS; w++) {
+		if (!workers[w].pid)
+			continue;
+		kill(workers[w].pid, SIGKILL);
+		worker_ended(w, -SIGKILL);
+	}
+	check_all();
+	_exit(0);
+}
+
+/* Random operations from a seed, or without one those in out->op. */
+static bool run(uint64_t seed, unsigned int n, uint64_t until_ns)
+{
+	long long sessions_before = ro_debugfs_stat("sessions");
+	long long references_before = ro_debugfs_stat("references");
+	int status;
+	pid_t pid;
+
+	out->failed = false;
+	out->together = false;
+	out->n = 0;
+	pid = fork();
+	if (!pid)
+		coordinate(seed, n, until_ns);
+	status = ro_reap(pid);
+	/* Its workers die with it and become this process's. */
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	if (status && !out->failed) {
+		out->failed = true;
+		snprintf(out->what, sizeof(out->what),
+			 "the coordinator ended with %d", status);
+	}
+	if (!out->failed &&
+	    (ro_debugfs_stat("sessions") != sessions_before ||
+	     ro_debugfs_stat("references") != references_before)) {
+		out->failed = true;
+		snprintf(out->what, sizeof(out->what),
+			 "debugfs: %lld sessions and %lld references too many at the end",
+			 ro_debugfs_stat("sessions") - sessions_before,
+			 ro_debugfs_stat("references") - references_before);
+	}
+	return !out->failed;
+}
+
+/*
+ * Reduction of a failing sequence
+ */
+
+static uint64_t shrink_until;
+
+/* Does this sequence fail? One that fails by chance gets some. */
+static bool fails(const struct op *op, unsigned int n, bool by_chance)
+{
+	int tries = by_chance ? 8 : 1;
+
+	while (tries-- && ro_now_ns() < shrink_until) {
+		memcpy(out->op, op, n * sizeof(*op));
+		if (!run(0, n, 0))
+			return true;
+	}
+	return false;
+}
+
+/* Try it without this stretch. */
+static bool without(struct op *op, unsigned int *n, unsigned int at,
+		    unsigned int size, bool by_chance)
+{
+	static struct op some[OPS_MAX];
+
+	memcpy(some, op, at * sizeof(*op));
+	memcpy(some + at, op + at + size, (*n - at - size) * sizeof(*op));
+	if (!fails(some, *n - size, by_chance))
+		return false;
+	/* It may even have failed before its end. */
+	*n = out->n;
+	memcpy(op, some, *n * sizeof(*op));
+	return true;
+}
+
+static void simplify(struct op *op, unsigned int n, unsigned int at,
+		     bool by_chance)
+{
+	struct op was = op[at];
+	unsigned int i;
+
+	if (was.kind == TOGETHER)
+		return;
+	for (i = 0; i < 3; i++) {
+		struct op try = op[at];
+
+		if (i == 0)
+			try.n = try.n > 1 && try.kind >= CREATE ? 1 : try.n;
+		else if (i == 1)
+			try.flag = 0;
+		else
+			try.gen = PRESENT;
+		was = op[at];
+		if (!memcmp(&try, &was, sizeof(try)))
+			continue;
+		op[at] = try;
+		if (!fails(op, n, by_chance))
+			op[at] = was;
+	}
+}
+
+static unsigned int shrink(struct op *op, unsigned int n, bool by_chance)
+{
+	unsigned int size, at, before;
+
+	for (at = 0, before = 0; at < n; at++)
+		if (!out->idle[at])
+			op[before++] = op[at];
+	n = before;
+	do {
+		before = n;
+		for (size = (n + 1) / 2; size; size = size > 1 ? (size + 1) / 2 : 0)
+			for (at = 0; at + size <= n;)
+				if (!without(op, &n, at, size, by_chance))
+					at += size;
+	} while (n < before && ro_now_ns() < shrink_until);
+	for (at = 0; at < n; at++)
+		simplify(op, n, at, by_chance);
+	return n;
+}
+
+static void write_op(FILE *f, const char *prefix, const struct op *op)
+{
+	fprintf(f, "%s%s w%u s%u o%u n%u f%u g%u\n", prefix, verb[op->kind],
+		op->w, op->s, op->o, op->n, op->flag, op->gen);
+}
+
+/* A line as written above, also if it was copied from the test's output. */
+static bool read_op(const char *line, struct op *op)
+{
+	unsigned int w, s, o, n, f, g;
+	char word[24];
+	int i;
+
+	line += strspn(line, "# ");
+	if (sscanf(line, "%23s w%u s%u o%u n%u f%u g%u", word, &w, &s, &o, &n,
+		   &f, &g) != 7)
+		return false;
+	for (i = 0; i < KINDS && strcmp(word, verb[i]); i++)
+		;
+	if (i == KINDS || w >= WORKERS || s >= FDS ||
+	    (i != TOGETHER && o >= (i == TAKE ? FDS : OBJECTS)) ||
+	    ((i == FORK || i == TAKE) && n >= WORKERS) ||
+	    (i == DUP && n >= FDS) ||
+	    ((i == SET_WHY || i == SET_WHY_SESSION) && n >= RO_ARRAY_SIZE(why_text)) ||
+	    (i == TOGETHER && f > WORKERS)) {
+		fprintf(stderr, "model: not an operation: %s", line);
+		exit(1);
+	}
+	*op = (struct op) {
+		.kind = i, .w = w, .s = s, .o = o, .n = n, .flag = f, .gen = g,
+	};
+	return true;
+}
+
+/* Say what failed, reduce it, and leave a file for --replay. */
+static void report(const char *title, unsigned int slow)
+{
+	static struct op op[OPS_MAX];
+	const char *folder = getenv("REFOBJ_VM_LOG");
+	bool by_chance = out->together;
+	uint64_t start = ro_now_ns();
+	unsigned int n = out->n, i;
+	char path[200] = "";
+	FILE *f = NULL;
+
+	memcpy(op, out->op, n * sizeof(*op));
+	ksft_print_msg("%s: operation %u: %s\n", title, n, out->what);
+	if (n)
+		write_op(stdout, "#   ", &op[n - 1]);
+
+	/* What fails by chance is often seen in peace too, and then shorter. */
+	in_turn = true;
+	for (i = 1; by_chance && i <= 20; i++) {
+		if (run(i, 400, 0))
+			continue;
+		by_chance = false;
+		n = out->n;
+		memcpy(op, out->op, n * sizeof(*op));
+		ksft_print_msg("and with nothing at once, seed %u: %s\n", i,
+			       out->what);
+	}
+	in_turn = false;
+
+	shrink_until = start + slow * 60000000000ULL;
+	if (!fails(op, n, by_chance)) {
+		ksft_print_msg("the same operations do not fail again\n");
+	} else {
+		n = out->n;
+		n = shrink(op, n, by_chance);
+		fails(op, n, by_chance);
+		ksft_print_msg("reduced to %u operations in %llu s: %s\n", n,
+			       (unsigned long long)(ro_now_ns() - start) /
+			       1000000000, out->failed ? out->what :
+			       "it fails by chance");
+	}
+	if (folder) {
+		snprintf(path, sizeof(path), "%s/model-%s.replay", folder,
+			 title + strcspn(title, "0123456789"));
+		f = fopen(path, "we");
+	}
+	if (n > 200)
+		ksft_print_msg("%u operations, of which these are the last\n",
+			       n);
+	for (i = 0; i < n; i++) {
+		if (i + 200 >= n)
+			write_op(stdout, "#   ", &op[i]);
+		if (f)
+			write_op(f, "", &op[i]);
+	}
+	if (f && !fclose(f))
+		ksft_print_msg("for --replay: %s\n", path);
+}
+
+static unsigned long to_number(const char *text, const char *what,
+			       unsigned long max)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 0);
+
+	if (!*text || *end || n > max) {
+		fprintf(stderr, "model: %s: not a number up to %lu: '%s'\n",
+			what, max, text);
+		exit(1);
+	}
+	return n;
+}
+
+static unsigned long from_env(const char *name, unsigned long otherwise,
+			      unsigned long max)
+{
+	const char *text = getenv(name);
+
+	return text ? to_number(text, name, max) : otherwise;
+}
+
+static void run_file(const char *path, unsigned int slow)
+{
+	FILE *f = fopen(path, "re");
+	unsigned int n = 0;
+	char line[200];
+
+	if (!f) {
+		fprintf(stderr, "model: %s: %s\n", path, strerror(errno));
+		exit(1);
+	}
+	while (n < OPS_MAX && fgets(line, sizeof(line), f))
+		n += read_op(line, &out->op[n]);
+	fclose(f);
+	ksft_set_plan(1);
+	if (!run(0, n, 0)) {
+		report("replay", slow);
+		ksft_test_result_fail("replay of %u operations\n", n);
+	} else {
+		ksft_test_result_pass("replay of %u operations\n", n);
+	}
+	ksft_finished();
+}
+
+/* Seeds until the time is over or one fails. */
+static void run_long(uint64_t seed, unsigned int ops, unsigned int seconds,
+		     unsigned int slow)
+{
+	uint64_t start = ro_now_ns(), until = start + seconds * 1000000000ULL;
+	unsigned long total = 0, seeds = 0;
+	uint64_t note = start;
+	char title[40];
+	bool ok = true;
+
+	ksft_set_plan(1);
+	while (ok && ro_now_ns() < until) {
+		ok = run(seed, ops, until);
+		total += out->n;
+		seeds++;
+		if (!ok) {
+			snprintf(title, sizeof(title), "seed %llu",
+				 (unsigned long long)seed);
+			ksft_print_msg("failed after %llu s\n",
+				       (unsigned long long)(ro_now_ns() - start) /
+				       1000000000);
+			report(title, slow);
+		}
+		seed++;
+		if (ro_now_ns() - note > 30000000000ULL) {
+			note = ro_now_ns();
+			ksft_print_msg("%llu s: %lu seeds, %lu operations\n",
+				       (unsigned long long)(note - start) /
+				       1000000000, seeds, total);
+		}
+	}
+	ksft_test_result(ok, "%lu operations from %lu seeds in %llu s\n", total,
+			 seeds, (unsigned long long)(ro_now_ns() - start) /
+			 1000000000);
+	ksft_finished();
+}
+
+int main(int argc, char **argv)
+{
+	unsigned long seed = from_env("SEED", 0, 1UL << 31);
+	unsigned long ops = from_env("OPS", 400, OPS_MAX);
+	unsigned long seconds = from_env("SECONDS", 0, 1000000);
+	unsigned long slow = from_env("REFOBJ_SLOW", 1, 1000);
+	unsigned int seeds = 6, i;
+	const char *file = NULL, *why;
+	int arg;
+
+	if (argc == 3 && !strcmp(argv[1], "--worker")) {
+		unsigned int w = to_number(argv[2], "worker", WORKERS - 1);
+		struct reply r = { .ret = 0 };
+
+		if (!send_all(FD_UP + 2 * w, &r, sizeof(r)))
+			return 94;
+		worker(w);
+	}
+	for (arg = 1; arg < argc; arg++) {
+		const char *next = argv[arg + 1];
+
+		if (!strcmp(argv[arg], "--seed") && next)
+			seed = to_number(argv[++arg], "--seed", 1UL << 31);
+		else if (!strcmp(argv[arg], "--ops") && next)
+			ops = to_number(argv[++arg], "--ops", OPS_MAX);
+		else if (!strcmp(argv[arg], "--seconds") && next)
+			seconds = to_number(argv[++arg], "--seconds", 1000000);
+		else if (!strcmp(argv[arg], "--replay") && next)
+			file = argv[++arg];
+		else
+			break;
+	}
+	if (arg < argc) {
+		fprintf(stderr,
+			"usage: model [--seed N] [--ops N] [--seconds N] [--replay FILE]\n");
+		return 1;
+	}
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	ksft_print_header();
+	why = ro_obstacle();
+	if (why)
+		ksft_exit_skip("%s\n", why);
+	if (unshare(CLONE_NEWNET))
+		ksft_exit_skip("no network namespaces: %s\n", strerror(errno));
+	patience_ms *= slow;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	out = ro_shared(sizeof(*out));
+	if (!out)
+		ksft_exit_fail_msg("no memory\n");
+
+	if (file)
+		run_file(file, slow);
+	if (seconds)
+		run_long(seed ?: (unsigned int)time(NULL), ops, seconds, slow);
+	if (seed)
+		seeds = 1;
+	else
+		seed = 1;
+	ksft_set_plan(seeds);
+	for (i = 0; i < seeds; i++, seed++) {
+		uint64_t start = ro_now_ns();
+		char title[40];
+		bool ok = run(seed, ops, 0);
+
+		snprintf(title, sizeof(title), "seed %lu", seed);
+		if (!ok)
+			report(title, slow);
+		ksft_test_result(ok, "seed_%lu\n", seed);
+		ksft_print_msg("%u operations in %llu ms\n", out->n,
+			       (unsigned long long)(ro_now_ns() - start) /
+			       1000000);
+	}
+	ksft_finished();
+}
