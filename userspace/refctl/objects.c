@@ -26,9 +26,7 @@ static void *add_row(struct rows *rows, const void *row)
 
 struct object_row {
 	struct refobj_stat stat;
-	uint64_t now;			/* CLOCK_MONOTONIC */
-	struct refobj_holder *holders;	/* show only */
-	int n_holders;
+	uint64_t now;		/* CLOCK_MONOTONIC */
 };
 
 #define OBJECT(row) ((const struct object_row *)(row))
