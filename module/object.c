@@ -8,6 +8,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "compat.h"
 #include "refobj.h"
 
 static struct kmem_cache *refobj_cache;
@@ -411,7 +412,7 @@ int refobj_object_publish(struct refobj *object, struct refobj_mark *holder,
  */
 int __init refobj_object_init(void)
 {
-	refobj_cache = KMEM_CACHE(refobj, SLAB_ACCOUNT);
+	refobj_cache = KMEM_CACHE(refobj, SLAB_ACCOUNT | SLAB_NO_MERGE);
 	return refobj_cache ? 0 : -ENOMEM;
 }
 

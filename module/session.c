@@ -17,6 +17,7 @@
 #include <linux/user_namespace.h>
 #include <net/net_namespace.h>
 
+#include "compat.h"
 #include "refobj.h"
 
 static struct kmem_cache *refobj_entry_cache;
@@ -859,7 +860,8 @@ void refobj_session_show(struct seq_file *m, struct refobj_session *session)
  */
 int __init refobj_session_init(void)
 {
-	refobj_entry_cache = KMEM_CACHE(refobj_entry, SLAB_ACCOUNT);
+	refobj_entry_cache = KMEM_CACHE(refobj_entry,
+					SLAB_ACCOUNT | SLAB_NO_MERGE);
 	return refobj_entry_cache ? 0 : -ENOMEM;
 }
 
