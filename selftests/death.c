@@ -18,6 +18,7 @@
 #define MANY_OBJECTS	100000
 #define MANY_SESSIONS	1000
 #define MANY_KILLS	1000
+#define PATIENCE	240	/* seconds, where a sanitizer slows all down */
 
 /* As the fixtures open their onlooker: no death here needs a core. */
 static const char *look_open(struct ro_look *look)
@@ -799,7 +800,7 @@ static void hold_many(int fd, unsigned int n)
  * However the ids lie: a session drops its objects in batches, and keeps them
  * in nodes of 64.
  */
-TEST_F(death, all_are_dropped_wherever_they_lie)
+TEST_F_TIMEOUT(death, all_are_dropped_wherever_they_lie, PATIENCE)
 {
 	int i, fd;
 
@@ -817,7 +818,7 @@ TEST_F(death, all_are_dropped_wherever_they_lie)
 }
 
 /* The same with gaps, by RELEASE_ALL and by the end of a session. */
-TEST_F(death, all_are_dropped_whatever_is_between)
+TEST_F_TIMEOUT(death, all_are_dropped_whatever_is_between, PATIENCE)
 {
 	int i, j, fd, holes = ro_open();
 	unsigned int seed = 4711;
@@ -839,7 +840,7 @@ TEST_F(death, all_are_dropped_whatever_is_between)
 	close(holes);
 }
 
-TEST_F_TIMEOUT(death, hundred_thousand_objects_killed, 240)
+TEST_F_TIMEOUT(death, hundred_thousand_objects_killed, PATIENCE)
 {
 	struct refobj_stat st;
 	__u64 id[3] = { };
@@ -876,7 +877,7 @@ TEST_F_TIMEOUT(death, hundred_thousand_objects_killed, 240)
 	}
 }
 
-TEST_F_TIMEOUT(death, hundred_thousand_objects_closed, 240)
+TEST_F_TIMEOUT(death, hundred_thousand_objects_closed, PATIENCE)
 {
 	int fd = ro_open();
 
@@ -888,7 +889,7 @@ TEST_F_TIMEOUT(death, hundred_thousand_objects_closed, 240)
 	EXPECT_EQ(MANY_OBJECTS, ro_look_dropped(&self->look, "dropped_close"));
 }
 
-TEST_F_TIMEOUT(death, thousand_sessions_killed, 120)
+TEST_F_TIMEOUT(death, thousand_sessions_killed, PATIENCE)
 {
 	const struct rlimit files = {
 		MANY_SESSIONS + 100, MANY_SESSIONS + 100
@@ -927,7 +928,7 @@ TEST_F_TIMEOUT(death, thousand_sessions_killed, 120)
 }
 
 /* F2 of SEEDS.md, but for the payload: killed in a loop, nothing stays. */
-TEST_F_TIMEOUT(death, thousand_kills, 120)
+TEST_F_TIMEOUT(death, thousand_kills, PATIENCE)
 {
 	struct ro_kid kid;
 	int i;
