@@ -90,6 +90,8 @@ done
 t "uninstall leaves nothing" uninstall_leaves_nothing
 t "make without kernel headers says what to install" \
 	fails_with 'make KDIR=' make -C "$top" module KDIR=/nonexistent
+t "the syzkaller description agrees with the header" \
+	"$top/selftests/fuzz/check-syzlang"
 t "make help" make -C "$top" help
 echo "1..$n"
 ((bad == 0))
