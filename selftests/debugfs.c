@@ -840,7 +840,7 @@ TEST_F(table, session)
 	EXPECT_NUMBER(self->info.registry, row.field[0]);
 	EXPECT_NUMBER(info.session, row.field[1]);
 	EXPECT_NUMBER(getpid(), row.field[2]);
-	EXPECT_STREQ("debugfs", row.field[3]);
+	EXPECT_STREQ(ro_own_comm(), row.field[3]);
 	EXPECT_STREQ("0", row.field[4]);
 	EXPECT_STREQ("0", row.field[5]);
 	EXPECT_STREQ("0", row.field[6]);
@@ -917,7 +917,7 @@ TEST_F(table, session_whose_opener_is_gone)
 	find_row(SESSIONS, session, &row);
 	ASSERT_EQ(8, row.n);
 	EXPECT_STREQ("0", row.field[2]);
-	EXPECT_STREQ("debugfs", row.field[3]);
+	EXPECT_STREQ(ro_own_comm(), row.field[3]);
 	ro_kid_say(&kid, -1);
 	EXPECT_LT(0, waitpid(-1, NULL, 0));
 	ro_pipe_close(&kid.pipe);

@@ -68,14 +68,6 @@ static const struct refobj_holder *first_holder(int fd, __u64 id)
 	return &rec;
 }
 
-static const char *own_comm(void)
-{
-	static char comm[16];
-
-	prctl(PR_GET_NAME, comm);
-	return comm;
-}
-
 /*
  * Copies of the descriptor.
  */
@@ -180,7 +172,7 @@ TEST_F(processes, session_survives_its_opener)
 	rec = first_holder(self->look.fd, id);
 	EXPECT_EQ(3U, rec->count);
 	EXPECT_EQ(0U, rec->pid);
-	EXPECT_STREQ(own_comm(), rec->comm);
+	EXPECT_STREQ(ro_own_comm(), rec->comm);
 
 	ro_kid_say(&heir, 1);
 	EXPECT_EQ(0, ro_kid_hear(&heir));
@@ -1069,7 +1061,7 @@ TEST_F(holders, tell_the_process)
 	EXPECT_EQ(start_ticks(kid.pid), (long long)rec->start_ns / tick);
 	EXPECT_LE(before, rec->since_ns);
 	EXPECT_GE(ro_now_ns(), rec->since_ns);
-	EXPECT_STREQ(own_comm(), rec->comm);
+	EXPECT_STREQ(ro_own_comm(), rec->comm);
 	EXPECT_STREQ("", rec->why);
 	EXPECT_EQ(0, ro_kid_end(&kid));
 }
@@ -1097,7 +1089,7 @@ TEST_F(holders, tell_the_process_of_a_thread)
 	rec = first_holder(self->look.fd, self->id);
 	EXPECT_EQ((__u32)getpid(), rec->pid);
 	EXPECT_EQ(start_ticks(getpid()), (long long)rec->start_ns / tick);
-	EXPECT_STREQ(own_comm(), rec->comm);
+	EXPECT_STREQ(ro_own_comm(), rec->comm);
 	EXPECT_EQ(0, close((intptr_t)fd));
 }
 
@@ -1115,7 +1107,7 @@ TEST_F(holders, tell_the_present_name)
 		_exit(0);
 	}
 	EXPECT_EQ(1, ro_kid_hear(&kid));
-	EXPECT_STREQ(own_comm(), first_holder(self->look.fd, self->id)->comm);
+	EXPECT_STREQ(ro_own_comm(), first_holder(self->look.fd, self->id)->comm);
 	ro_kid_say(&kid, 1);
 	EXPECT_EQ(0, ro_kid_hear(&kid));
 	EXPECT_STREQ("exactly15 bytes",
@@ -1245,7 +1237,7 @@ TEST_F(holders, tell_the_readers_pids)
 		EXPECT_EQ(0, ro_acquire(own, self->id, 1, 0));
 		EXPECT_EQ(2, ro_holders(own, self->id, rec, 2, NULL));
 		EXPECT_EQ(0U, rec[0].pid);
-		EXPECT_STREQ(own_comm(), rec[0].comm);
+		EXPECT_STREQ(ro_own_comm(), rec[0].comm);
 		EXPECT_EQ(1, getpid());
 		EXPECT_EQ(1U, rec[1].pid);
 		/* Not the session's namespace counts, but the reader's. */

@@ -264,6 +264,14 @@ static inline bool ro_kid_is_cat(struct ro_kid *kid)
 	return ro_kid_hear(kid) == 0x7265666f626a0a0aLL;
 }
 
+static inline const char *ro_own_comm(void)
+{
+	static char comm[16];
+
+	prctl(PR_GET_NAME, comm);
+	return comm;
+}
+
 static inline uint64_t ro_now_ns(void)
 {
 	struct timespec ts;
@@ -333,7 +341,8 @@ static inline void *ro_trap_wait(struct ro_trap *t)
 	struct pollfd p = { .fd = t->fd, .events = POLLIN };
 	struct uffd_msg msg;
 
-	if (poll(&p, 1, -1) != 1 || read(t->fd, &msg, sizeof(msg)) != sizeof(msg) ||
+	if (poll(&p, 1, -1) != 1 ||
+	    read(t->fd, &msg, sizeof(msg)) != sizeof(msg) ||
 	    msg.event != UFFD_EVENT_PAGEFAULT)
 		return NULL;
 	return (void *)((uintptr_t)msg.arg.pagefault.address & mask);
