@@ -59,6 +59,29 @@ deps:
 check: deps
 	@$(TOP)/.ci/check $(KERNELS)
 
+# The debug kernels are built when first asked for; then they are in the cache.
+check-debug: deps
+	@$(vm)/kernel fetch debug kcsan
+	@$(TOP)/.ci/check --no-host debug kcsan kmemleak detectors
+
+check-matrix: deps
+	@KERNELS="$(if $(filter command line environment,$(origin KERNELS)),$(KERNELS))" \
+		$(TOP)/.ci/check-matrix
+
+coverage: deps
+	@$(vm)/kernel fetch debug
+	@$(TOP)/.ci/coverage
+
+fuzz: deps
+	@$(vm)/kernel fetch debug
+	@$(TOP)/selftests/fuzz/run --seconds $(or $(SECONDS),600)
+
+model: deps userspace selftests
+	@$(vm)/run --kernel $(firstword $(KERNELS)) --multi \
+		--timeout $$(($(or $(SECONDS),60) + 300)) -- \
+		$(BUILD)/selftests/model --ops 1000 \
+		--seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
 demo: deps userspace
 	@$(vm)/run --kernel $(firstword $(KERNELS)) -- userspace/examples/demo
 
@@ -78,6 +101,11 @@ help:
 	@echo 'make deps             install the packages that all below needs (Debian)'
 	@echo 'make demo             see it work, in a virtual machine'
 	@echo 'make check            all tests, in virtual machines (KERNELS="$(KERNELS)")'
+	@echo 'make check-debug      the tests on kernels with KASAN, lockdep, KCSAN, kmemleak'
+	@echo 'make check-matrix     the tests on all kernels supported (KERNELS= picks)'
+	@echo 'make coverage         what of the module the tests reach'
+	@echo 'make fuzz             SECONDS=600 of fuzzing, on the debug kernel'
+	@echo 'make model            SECONDS=60 of comparing with a model (SEED= repeats)'
 	@echo 'make vm               a shell in a virtual machine with the module loaded'
 	@echo 'make lint             static checks'
 	@echo 'make install          library and tool to PREFIX=$(PREFIX), below DESTDIR='
@@ -89,4 +117,5 @@ help:
 Q := $(if $(V),,@)
 
 .PHONY: all module kdir userspace selftests modules_install install uninstall \
-	deps check demo vm lint clean help
+	deps check check-debug check-matrix coverage fuzz model demo vm lint \
+	clean help
