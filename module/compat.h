@@ -6,7 +6,9 @@
 #ifndef REFOBJ_COMPAT_H
 #define REFOBJ_COMPAT_H
 
+#include <linux/file.h>
 #include <linux/slab.h>
+#include <linux/version.h>
 
 /*
  * Since 6.5. A cache that is merged with another of its size cannot be seen to be
@@ -14,6 +16,13 @@
  */
 #ifndef SLAB_NO_MERGE
 #define SLAB_NO_MERGE	0
+#endif
+
+/* Since 6.8 it can also write the number to user space; no macro tells. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define refobj_receive_fd(file, flags)	receive_fd(file, NULL, flags)
+#else
+#define refobj_receive_fd(file, flags)	receive_fd(file, flags)
 #endif
 
 #endif /* REFOBJ_COMPAT_H */

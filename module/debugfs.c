@@ -71,11 +71,13 @@ static int refobj_stats_show(struct seq_file *m, void *unused)
 	u64 created = refobj_total(created);
 	u64 closed = refobj_total(sessions_closed);
 	u64 opened = refobj_total(sessions_opened);
+	u64 unlinks = refobj_total(unlinks);
+	u64 links = refobj_total(links);
 	u64 released = refobj_total(references_released);
-	u64 dropped[REFOBJ_CAUSES], all_dropped = 0, acquired;
+	u64 dropped[REFOBJ_DROPS], all_dropped = 0, acquired;
 	int i;
 
-	for (i = 0; i < REFOBJ_CAUSES; i++) {
+	for (i = 0; i < REFOBJ_DROPS; i++) {
 		dropped[i] = refobj_sum(offsetof(struct refobj_stats, dropped) +
 					i * sizeof(u64));
 		all_dropped += dropped[i];
@@ -93,12 +95,19 @@ static int refobj_stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "activations %llu\n", refobj_total(activations));
 	seq_printf(m, "deactivations %llu\n", refobj_total(deactivations));
 
-	seq_printf(m, "dropped_close %llu\n", dropped[REFOBJ_CAUSE_CLOSE]);
-	seq_printf(m, "dropped_exit %llu\n", dropped[REFOBJ_CAUSE_EXIT]);
-	for (i = REFOBJ_CAUSE_SIGNAL + 1; i < REFOBJ_CAUSES; i++)
+	seq_printf(m, "sessions_revoked %llu\n",
+		   refobj_total(sessions_revoked));
+	seq_printf(m, "events %llu\n", refobj_total(events));
+	seq_printf(m, "events_lost %llu\n", refobj_total(events_lost));
+	seq_printf(m, "waits %llu\n", refobj_total(waits));
+	seq_printf(m, "publishes %llu\n", refobj_total(publishes));
+	seq_printf(m, "exports %llu\n", refobj_total(exports));
+
+	seq_printf(m, "dropped_close %llu\n", dropped[REFOBJ_DROP_CLOSE]);
+	seq_printf(m, "dropped_exit %llu\n", dropped[REFOBJ_DROP_EXIT]);
+	for (i = REFOBJ_DROP_EXIT + 1; i < REFOBJ_DROP_CLOSE; i++)
 		if (dropped[i])
-			seq_printf(m, "dropped_signal_%d %llu\n",
-				   i - REFOBJ_CAUSE_SIGNAL, dropped[i]);
+			seq_printf(m, "dropped_signal_%d %llu\n", i, dropped[i]);
 
 	for (i = 0; i < REFOBJ_REFUSALS; i++)
 		seq_printf(m, "%s %llu\n",
@@ -111,6 +120,7 @@ static int refobj_stats_show(struct seq_file *m, void *unused)
 	seq_printf(m, "sessions %llu\n", refobj_live(opened, closed));
 	seq_printf(m, "references %llu\n",
 		   refobj_live(acquired, released + all_dropped));
+	seq_printf(m, "edges %llu\n", refobj_live(links, unlinks));
 	seq_printf(m, "users_peak %u\n", refobj_users_peak());
 	return 0;
 }
@@ -258,6 +268,10 @@ static const char *refobj_state_name(u32 state)
 		return "idle";
 	case REFOBJ_STATE_READY:
 		return "ready";
+	case REFOBJ_STATE_BUILDING:
+		return "building";
+	case REFOBJ_STATE_LINGERING:
+		return "lingering";
 	default:
 		return "dead";
 	}
@@ -302,20 +316,22 @@ static void refobj_show_session(struct seq_file *m,
 				struct refobj_registry *registry,
 				unsigned long index)
 {
-	struct refobj_session *s;
+	const struct refobj_process *process;
 	const struct refobj_why *why;
+	struct refobj_session *s;
 
 	/* The lock keeps the session from being freed. */
 	xa_lock(&registry->sessions);
 	s = xa_load(&registry->sessions, index);
 	if (s) {
+		rcu_read_lock();
+		process = rcu_dereference(s->process);
 		seq_printf(m, "%u %llu %d", registry->net->ns.inum, s->id,
-			   refobj_session_pid(s));
-		refobj_show_text(m, s->comm);
+			   refobj_process_nr(process));
+		refobj_show_text(m, process->comm);
 		seq_printf(m, " %u %u %llu",
 			   from_kuid_munged(seq_user_ns(m), s->user->uid),
 			   READ_ONCE(s->nr_entries), READ_ONCE(s->references));
-		rcu_read_lock();
 		why = rcu_dereference(s->why);
 		refobj_show_text(m, why ? why->text : "");
 		rcu_read_unlock();

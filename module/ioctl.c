@@ -3,6 +3,7 @@
  * The commands of /dev/refobj: the table, and the checks of their arguments.
  */
 #include <linux/build_bug.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
 #include <linux/nospec.h>
@@ -12,6 +13,9 @@
 #include <linux/uaccess.h>
 #include <net/net_namespace.h>
 
+#include <asm/ioctls.h>
+
+#include "compat.h"
 #include "refobj.h"
 
 /* No structure, of any version, is larger: a page, whatever the page size. */
@@ -34,6 +38,14 @@ union refobj_args {
 	struct refobj_holders holders;
 	struct refobj_destroy destroy;
 	struct refobj_set_why set_why;
+	struct refobj_watch watch;
+	struct refobj_wait wait;
+	struct refobj_payload payload;
+	struct refobj_value value;
+	struct refobj_link link;
+	struct refobj_export export;
+	struct refobj_import import;
+	struct refobj_adopt adopt;
 };
 
 /**
@@ -93,6 +105,13 @@ static int refobj_cmd_info(struct refobj_call *call)
 	*info = (struct refobj_info) {
 		.size			= info->size,
 		.version		= REFOBJ_VERSION,
+		.features		= REFOBJ_FEATURE_EVENTS |
+					  REFOBJ_FEATURE_LINGER |
+					  REFOBJ_FEATURE_BUILD |
+					  REFOBJ_FEATURE_PAYLOAD |
+					  REFOBJ_FEATURE_EDGES |
+					  REFOBJ_FEATURE_FDS |
+					  REFOBJ_FEATURE_OWNER,
 		.name_max		= REFOBJ_NAME_SIZE - 1,
 		.type_max		= REFOBJ_TYPE_SIZE - 1,
 		.why_max		= REFOBJ_WHY_SIZE - 1,
@@ -104,6 +123,8 @@ static int refobj_cmd_info(struct refobj_call *call)
 		.references_used	= used[REFOBJ_QUOTA_REFERENCES],
 		.bytes_max		= max[REFOBJ_QUOTA_BYTES],
 		.bytes_used		= used[REFOBJ_QUOTA_BYTES],
+		.watches_max		= max[REFOBJ_QUOTA_WATCHES],
+		.watches_used		= used[REFOBJ_QUOTA_WATCHES],
 		.session		= s->id,
 		.registry		= s->registry->net->ns.inum,
 	};
@@ -116,8 +137,11 @@ static int refobj_cmd_create(struct refobj_call *call)
 	struct refobj *object;
 	int err;
 
+	if (args->reserved)
+		return -EOPNOTSUPP;
 	if (!refobj_name_valid(args->name) || !refobj_type_valid(args->type) ||
-	    !refobj_mode_valid(args->mode))
+	    !refobj_mode_valid(args->mode) ||
+	    args->linger_ms > REFOBJ_LINGER_MAX)
 		return -EINVAL;
 	if (args->initial ? !refobj_count_valid(args->initial) :
 			    !(args->flags & REFOBJ_PERSISTENT))
@@ -125,7 +149,8 @@ static int refobj_cmd_create(struct refobj_call *call)
 
 	object = refobj_object_create(call->session, args->name, args->type,
 				      args->flags,
-				      args->mode ?: REFOBJ_MODE_DEFAULT);
+				      args->mode ?: REFOBJ_MODE_DEFAULT,
+				      args->linger_ms);
 	if (IS_ERR(object))
 		return PTR_ERR(object);
 	args->id = object->id;
@@ -142,6 +167,7 @@ static int refobj_attach_existing(struct refobj_call *call,
 				  struct refobj *object)
 {
 	struct refobj_attach *args = &call->args.attach;
+	u32 how = args->flags & REFOBJ_BUILD ? REFOBJ_HOLD_BUILD : 0;
 	int err;
 
 	if (!refobj_session_may(call->session, object, 4))
@@ -154,7 +180,7 @@ static int refobj_attach_existing(struct refobj_call *call,
 	if (err)
 		return err;
 	return refobj_session_acquire(call->session, object->id, object,
-				      args->count, false, "");
+				      args->count, how, "");
 }
 
 static int refobj_attach_new(struct refobj_call *call)
@@ -164,8 +190,10 @@ static int refobj_attach_new(struct refobj_call *call)
 	int err;
 
 	object = refobj_object_create(call->session, args->name, args->type,
-				      args->flags & REFOBJ_PERSISTENT,
-				      args->mode ?: REFOBJ_MODE_DEFAULT);
+				      args->flags & (REFOBJ_PERSISTENT |
+						     REFOBJ_BUILD),
+				      args->mode ?: REFOBJ_MODE_DEFAULT,
+				      args->linger_ms);
 	if (IS_ERR(object))
 		return PTR_ERR(object);
 	args->id = object->id;
@@ -185,11 +213,12 @@ static int refobj_cmd_attach(struct refobj_call *call)
 	bool again;
 	int ret;
 
-	if (args->reserved)
+	if (args->reserved || args->reserved2)
 		return -EOPNOTSUPP;
 	if (!*args->name || !refobj_name_valid(args->name) ||
 	    !refobj_type_valid(args->type) || !refobj_mode_valid(args->mode) ||
-	    !refobj_count_valid(args->count))
+	    !refobj_count_valid(args->count) ||
+	    args->linger_ms > REFOBJ_LINGER_MAX)
 		return -EINVAL;
 
 	/* A round is lost only to another process that created or released. */
@@ -239,15 +268,19 @@ static int refobj_cmd_lookup(struct refobj_call *call)
 static int refobj_cmd_acquire(struct refobj_call *call)
 {
 	struct refobj_acquire *args = &call->args.acquire;
+	u32 how = 0;
 	int ret;
 
 	if (args->reserved)
 		return -EOPNOTSUPP;
 	if (!refobj_count_valid(args->count) || !refobj_type_valid(args->type))
 		return -EINVAL;
+	if (args->flags & REFOBJ_ACQUIRE_NOT_ZERO)
+		how |= REFOBJ_HOLD_NOT_ZERO;
+	if (args->flags & REFOBJ_ACQUIRE_BUILD)
+		how |= REFOBJ_HOLD_BUILD;
 	ret = refobj_session_acquire(call->session, args->id, NULL, args->count,
-				     args->flags & REFOBJ_ACQUIRE_NOT_ZERO,
-				     args->type);
+				     how, args->type);
 	if (ret >= 0)
 		refobj_count(acquires, 1);
 	return ret;
@@ -412,7 +445,7 @@ static int refobj_cmd_destroy(struct refobj_call *call)
 	if (IS_ERR(object))
 		return PTR_ERR(object);
 	if (refobj_session_may(s, object, 2))
-		err = refobj_object_destroy(object);
+		err = refobj_object_destroy(object, REFOBJ_CAUSE_DESTROY);
 	else
 		err = -EACCES;
 	refobj_put(object);
@@ -426,6 +459,319 @@ static int refobj_cmd_set_why(struct refobj_call *call)
 	if (!refobj_text_valid(args->why, sizeof(args->why), true))
 		return -EINVAL;
 	return refobj_session_set_why(call->session, args->id, args->why);
+}
+
+static int refobj_cmd_watch(struct refobj_call *call)
+{
+	struct refobj_watch *args = &call->args.watch;
+	struct refobj *object;
+	int err;
+
+	if (args->reserved)
+		return -EOPNOTSUPP;
+	if (args->mask & ~REFOBJ_WATCH_ALL)
+		return -EINVAL;
+	if (!args->mask)
+		return refobj_unwatch(call->session, args->id);
+	object = refobj_session_find(call->session, args->id, 4);
+	if (IS_ERR(object))
+		return PTR_ERR(object);
+	err = refobj_watch(call->session, object, args->mask, args->cookie);
+	refobj_put(object);
+	return err;
+}
+
+static int refobj_condition_check(const struct refobj_condition *c)
+{
+	if (c->reserved || c->flags & ~REFOBJ_COND_BUILD)
+		return -EOPNOTSUPP;
+	if (c->until < REFOBJ_UNTIL_IDLE || c->until > REFOBJ_UNTIL_DEAD ||
+	    (c->users && c->until != REFOBJ_UNTIL_USERS) ||
+	    (c->flags && c->until != REFOBJ_UNTIL_READY))
+		return -EINVAL;
+	return 0;
+}
+
+static int refobj_cmd_wait(struct refobj_call *call)
+{
+	struct refobj_wait *args = &call->args.wait;
+	struct refobj_condition *conditions;
+	int ret = 0;
+	u32 i;
+
+	if (!args->count || args->count > REFOBJ_WAIT_MAX ||
+	    args->condition_size != sizeof(*conditions))
+		return -EINVAL;
+	conditions = kmalloc_array(args->count, sizeof(*conditions),
+				   GFP_KERNEL_ACCOUNT);
+	if (!conditions)
+		return -ENOMEM;
+	if (copy_from_user(conditions, u64_to_user_ptr(args->conditions),
+			   array_size(args->count, sizeof(*conditions))))
+		ret = -EFAULT;
+	for (i = 0; i < args->count && !ret; i++)
+		ret = refobj_condition_check(&conditions[i]);
+	if (!ret)
+		ret = refobj_wait(call->session, conditions, args->count,
+				  args->flags & REFOBJ_WAIT_ALL,
+				  args->timeout_ns);
+	kfree(conditions);
+	return ret;
+}
+
+/*
+ * What a command that needs a reference returns, after it has let go of the
+ * session: where there is no reference there may be no object either.
+ */
+static int refobj_verdict(struct refobj_call *call, int err)
+{
+	if (err != -EPERM)
+		return err;
+	return refobj_session_lacks(call->session, call->args.head.id, err);
+}
+
+/* Replace the file of an object that the session holds; @ready: and publish. */
+static int refobj_set_file(struct refobj_call *call, struct file **file,
+			   bool set, bool ready)
+{
+	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_PUBLISH);
+	struct refobj_session *s = call->session;
+	struct refobj_content *content = NULL;
+	struct refobj_entry *e;
+	int err;
+
+	if (set) {
+		content = refobj_content_new();
+		if (!content)
+			return -ENOMEM;
+	}
+	xa_lock(&s->entries);
+	e = refobj_session_held(s, call->args.payload.id, 2);
+	err = PTR_ERR_OR_ZERO(e);
+	if (!err) {
+		spin_lock(&e->object->lock);
+		if (ready)
+			err = refobj_ready_locked(e->object, &e->mark, &act);
+		if (!err && set) {
+			refobj_content_give_locked(e->object, &content);
+			*file = refobj_content_set_file_locked(e->object,
+							       *file);
+		}
+		spin_unlock(&e->object->lock);
+	}
+	xa_unlock(&s->entries);
+	refobj_content_free(content);
+	return refobj_verdict(call, err);
+}
+
+static int refobj_put_file(struct refobj_call *call, bool set, bool ready)
+{
+	struct refobj_payload *args = &call->args.payload;
+	struct file *file = NULL;
+	int err;
+
+	if (args->reserved)
+		return -EOPNOTSUPP;
+	if (set && (args->fd != -1 || ready)) {
+		file = refobj_content_file(args->fd);
+		if (IS_ERR(file))
+			return PTR_ERR(file);
+	} else if (!set && args->fd) {
+		return -EINVAL;
+	}
+	err = refobj_set_file(call, &file, set, ready);
+	if (file)
+		fput(file);	/* the old one, or the new one that was refused */
+	return err;
+}
+
+static int refobj_cmd_publish(struct refobj_call *call)
+{
+	return refobj_put_file(call,
+			       call->args.payload.flags & REFOBJ_PUBLISH_FILE,
+			       true);
+}
+
+static int refobj_cmd_set_payload(struct refobj_call *call)
+{
+	return refobj_put_file(call, true, false);
+}
+
+static int refobj_cmd_get_payload(struct refobj_call *call)
+{
+	struct refobj_payload *args = &call->args.payload;
+	struct refobj_session *s = call->session;
+	struct file *file = NULL;
+	struct refobj_entry *e;
+	int ret;
+
+	if (args->reserved)
+		return -EOPNOTSUPP;
+	if (args->fd)
+		return -EINVAL;
+	xa_lock(&s->entries);
+	e = refobj_session_held(s, args->id, 0);
+	ret = PTR_ERR_OR_ZERO(e);
+	if (!ret) {
+		spin_lock(&e->object->lock);
+		file = refobj_content_get_file_locked(e->object);
+		spin_unlock(&e->object->lock);
+	}
+	xa_unlock(&s->entries);
+	if (ret)
+		return refobj_verdict(call, ret);
+	if (!file)
+		return -ENOENT;
+	ret = refobj_receive_fd(file, O_CLOEXEC);
+	fput(file);
+	return ret;
+}
+
+static int refobj_cmd_set_value(struct refobj_call *call)
+{
+	struct refobj_value *args = &call->args.value;
+	bool only_if = args->flags & REFOBJ_VALUE_IF;
+	struct refobj_session *s = call->session;
+	struct refobj_bytes *bytes = NULL;
+	struct refobj_content *content;
+	struct refobj_entry *e;
+	int err;
+
+	if (args->reserved)
+		return -EOPNOTSUPP;
+	if (args->length > REFOBJ_VALUE_MAX || (args->version && !only_if))
+		return -EINVAL;
+	if (args->length) {
+		bytes = refobj_bytes_new(s, u64_to_user_ptr(args->data),
+					 args->length);
+		if (IS_ERR(bytes))
+			return PTR_ERR(bytes);
+	}
+	content = refobj_content_new();
+	if (!content) {
+		refobj_bytes_put(bytes);
+		return -ENOMEM;
+	}
+	xa_lock(&s->entries);
+	e = refobj_session_held(s, args->id, 2);
+	err = PTR_ERR_OR_ZERO(e);
+	if (!err) {
+		spin_lock(&e->object->lock);
+		refobj_content_give_locked(e->object, &content);
+		err = refobj_content_set_bytes_locked(e->object, &bytes,
+						      only_if ? &args->version :
+								NULL);
+		spin_unlock(&e->object->lock);
+	}
+	xa_unlock(&s->entries);
+	refobj_content_free(content);
+	refobj_bytes_put(bytes);	/* as with files */
+	return refobj_verdict(call, err);
+}
+
+static int refobj_cmd_get_value(struct refobj_call *call)
+{
+	struct refobj_value *args = &call->args.value;
+	struct refobj_session *s = call->session;
+	struct refobj_bytes *bytes = NULL;
+	struct refobj_entry *e;
+	int err;
+
+	if (args->reserved)
+		return -EOPNOTSUPP;
+	xa_lock(&s->entries);
+	e = refobj_session_held(s, args->id, 0);
+	err = PTR_ERR_OR_ZERO(e);
+	if (!err) {
+		spin_lock(&e->object->lock);
+		bytes = refobj_content_get_bytes_locked(e->object,
+							&args->version);
+		spin_unlock(&e->object->lock);
+	}
+	xa_unlock(&s->entries);
+	if (err)
+		return refobj_verdict(call, err);
+	err = refobj_bytes_copy(bytes, u64_to_user_ptr(args->data),
+				&args->length);
+	refobj_bytes_put(bytes);
+	return err ?: refobj_reply(call);
+}
+
+/* The two objects of an edge; the second one is to be seen with @want. */
+static int refobj_get_pair(struct refobj_call *call, u32 want,
+			   struct refobj **owner, struct refobj **dep)
+{
+	struct refobj_link *args = &call->args.link;
+
+	*owner = refobj_session_find(call->session, args->id, 2);
+	if (IS_ERR(*owner))
+		return PTR_ERR(*owner);
+	*dep = refobj_session_find(call->session, args->dep, want);
+	if (!IS_ERR(*dep))
+		return 0;
+	refobj_put(*owner);
+	return PTR_ERR(*dep);
+}
+
+static int refobj_cmd_link(struct refobj_call *call)
+{
+	struct refobj *owner, *dep;
+	int err;
+
+	err = refobj_get_pair(call, 4, &owner, &dep);
+	if (err)
+		return err;
+	err = refobj_edge_link(call->session, owner, dep);
+	refobj_put(owner);
+	refobj_put(dep);
+	return err;
+}
+
+static int refobj_cmd_unlink(struct refobj_call *call)
+{
+	struct refobj *owner, *dep;
+	int err;
+
+	err = refobj_get_pair(call, 0, &owner, &dep);
+	if (err)
+		return err;
+	err = refobj_edge_unlink(owner, dep);
+	refobj_put(owner);
+	refobj_put(dep);
+	return err;
+}
+
+static int refobj_cmd_export(struct refobj_call *call)
+{
+	return refobj_objfd_export(call->session, call->args.export.id);
+}
+
+static int refobj_cmd_import(struct refobj_call *call)
+{
+	struct refobj_import *args = &call->args.import;
+	struct refobj *object;
+	int ret;
+
+	if (!refobj_count_valid(args->count))
+		return -EINVAL;
+	object = refobj_objfd_object(args->fd);
+	if (IS_ERR(object))
+		return PTR_ERR(object);
+	args->id = object->id;
+	ret = object->registry == call->session->registry ? 0 : -EXDEV;
+	if (!ret)
+		ret = refobj_reply(call);
+	if (!ret)
+		ret = refobj_session_acquire(call->session, object->id, object,
+					     args->count, 0, "");
+	refobj_put(object);
+	return ret;
+}
+
+static int refobj_cmd_adopt(struct refobj_call *call)
+{
+	return refobj_session_adopt(call->session, call->args.adopt.flags &
+						   REFOBJ_ADOPT_NOBODY);
 }
 
 /**
@@ -459,14 +805,15 @@ static const struct refobj_command refobj_commands[] = {
 	REFOBJ_COMMAND(REFOBJ_IOC_INFO, refobj_info, registry, 0,
 		       refobj_cmd_info),
 	REFOBJ_COMMAND(REFOBJ_IOC_CREATE, refobj_create, type,
-		       REFOBJ_PERSISTENT, refobj_cmd_create),
+		       REFOBJ_PERSISTENT | REFOBJ_BUILD, refobj_cmd_create),
 	REFOBJ_COMMAND(REFOBJ_IOC_ATTACH, refobj_attach, type,
-		       REFOBJ_PERSISTENT | REFOBJ_ATTACH_EXISTING,
+		       REFOBJ_PERSISTENT | REFOBJ_BUILD | REFOBJ_ATTACH_EXISTING,
 		       refobj_cmd_attach),
 	REFOBJ_COMMAND(REFOBJ_IOC_LOOKUP, refobj_lookup, type, 0,
 		       refobj_cmd_lookup),
 	REFOBJ_COMMAND(REFOBJ_IOC_ACQUIRE, refobj_acquire, reserved,
-		       REFOBJ_ACQUIRE_NOT_ZERO, refobj_cmd_acquire),
+		       REFOBJ_ACQUIRE_NOT_ZERO | REFOBJ_ACQUIRE_BUILD,
+		       refobj_cmd_acquire),
 	REFOBJ_COMMAND(REFOBJ_IOC_RELEASE, refobj_release, reserved, 0,
 		       refobj_cmd_release),
 	REFOBJ_COMMAND(REFOBJ_IOC_RELEASE_ALL, refobj_release_all, id, 0,
@@ -479,6 +826,30 @@ static const struct refobj_command refobj_commands[] = {
 		       refobj_cmd_destroy),
 	REFOBJ_COMMAND(REFOBJ_IOC_SET_WHY, refobj_set_why, why, 0,
 		       refobj_cmd_set_why),
+	REFOBJ_COMMAND(REFOBJ_IOC_WATCH, refobj_watch, cookie, 0,
+		       refobj_cmd_watch),
+	REFOBJ_COMMAND(REFOBJ_IOC_WAIT, refobj_wait, timeout_ns,
+		       REFOBJ_WAIT_ALL, refobj_cmd_wait),
+	REFOBJ_COMMAND(REFOBJ_IOC_PUBLISH, refobj_payload, reserved,
+		       REFOBJ_PUBLISH_FILE, refobj_cmd_publish),
+	REFOBJ_COMMAND(REFOBJ_IOC_SET_PAYLOAD, refobj_payload, reserved, 0,
+		       refobj_cmd_set_payload),
+	REFOBJ_COMMAND(REFOBJ_IOC_GET_PAYLOAD, refobj_payload, reserved, 0,
+		       refobj_cmd_get_payload),
+	REFOBJ_COMMAND(REFOBJ_IOC_SET_VALUE, refobj_value, reserved,
+		       REFOBJ_VALUE_IF, refobj_cmd_set_value),
+	REFOBJ_COMMAND(REFOBJ_IOC_GET_VALUE, refobj_value, reserved, 0,
+		       refobj_cmd_get_value),
+	REFOBJ_COMMAND(REFOBJ_IOC_LINK, refobj_link, dep, 0,
+		       refobj_cmd_link),
+	REFOBJ_COMMAND(REFOBJ_IOC_UNLINK, refobj_link, dep, 0,
+		       refobj_cmd_unlink),
+	REFOBJ_COMMAND(REFOBJ_IOC_EXPORT, refobj_export, id, 0,
+		       refobj_cmd_export),
+	REFOBJ_COMMAND(REFOBJ_IOC_IMPORT, refobj_import, id, 0,
+		       refobj_cmd_import),
+	REFOBJ_COMMAND(REFOBJ_IOC_ADOPT, refobj_adopt, flags,
+		       REFOBJ_ADOPT_NOBODY, refobj_cmd_adopt),
 };
 
 static int refobj_dispatch(struct refobj_session *session, unsigned int cmd,
@@ -489,6 +860,9 @@ static int refobj_dispatch(struct refobj_session *session, unsigned int cmd,
 	struct refobj_call call;
 	int err;
 
+	if (cmd == FIONREAD)
+		return put_user(refobj_events_size(&session->queue),
+				(int __user *)user);
 	if (_IOC_TYPE(cmd) != REFOBJ_IOC_MAGIC ||
 	    nr >= ARRAY_SIZE(refobj_commands))
 		return -ENOTTY;
@@ -523,8 +897,13 @@ static int refobj_dispatch(struct refobj_session *session, unsigned int cmd,
  */
 long refobj_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
-	int ret = refobj_dispatch(file->private_data, cmd, (void __user *)arg);
+	struct refobj_session *session = file->private_data;
+	int ret;
 
+	if (unlikely(READ_ONCE(session->ended)))
+		ret = -EOWNERDEAD;
+	else
+		ret = refobj_dispatch(session, cmd, (void __user *)arg);
 	if (ret < 0)
 		refobj_count_refusal(ret);
 	return ret;

@@ -9,6 +9,7 @@
 #include <linux/kernel.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
+#include <linux/poll.h>
 
 #include "refobj.h"
 
@@ -24,7 +25,7 @@ static int refobj_open(struct inode *inode, struct file *file)
 
 static int refobj_flush(struct file *file, fl_owner_t id)
 {
-	refobj_session_flush(file->private_data);
+	refobj_session_flush(file->private_data, id);
 	return 0;
 }
 
@@ -32,6 +33,20 @@ static int refobj_release(struct inode *inode, struct file *file)
 {
 	refobj_session_close(file->private_data);
 	return 0;
+}
+
+static ssize_t refobj_read(struct file *file, char __user *to, size_t size,
+			   loff_t *pos)
+{
+	return refobj_events_read(file->private_data, to, size,
+				  file->f_flags & O_NONBLOCK);
+}
+
+static __poll_t refobj_poll(struct file *file, struct poll_table_struct *table)
+{
+	struct refobj_session *session = file->private_data;
+
+	return refobj_events_poll(&session->queue, file, table);
 }
 
 static void refobj_show_fdinfo(struct seq_file *m, struct file *file)
@@ -44,6 +59,8 @@ static const struct file_operations refobj_fops = {
 	.open		= refobj_open,
 	.flush		= refobj_flush,
 	.release	= refobj_release,
+	.read		= refobj_read,
+	.poll		= refobj_poll,
 	.unlocked_ioctl	= refobj_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.show_fdinfo	= refobj_show_fdinfo,

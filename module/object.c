@@ -3,15 +3,33 @@
  * An object's life: its states, its users, activation and deactivation.
  */
 #include <linux/fs.h>
+#include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "refobj.h"
 
+/**
+ * struct refobj_linger - what delays the deactivation of an object
+ * @work: pending while the object lingers; holds a life then
+ * @object: the object
+ * @deadline: jiffies before which it is not to be deactivated (protected by the
+ *	object's lock)
+ * @ms: for how long
+ */
+struct refobj_linger {
+	struct delayed_work work;
+	struct refobj *object;
+	unsigned long deadline;
+	u32 ms;
+};
+
 static struct kmem_cache *refobj_cache;
+static struct workqueue_struct *refobj_wq;
 
 /* The most users that any object ever had, for the statistics. */
 static atomic_t refobj_peak = ATOMIC_INIT(0);
@@ -53,6 +71,9 @@ static void refobj_free_rcu(struct rcu_head *rcu)
 	struct refobj *object = container_of(rcu, struct refobj, rcu);
 
 	kfree(object->label);
+	kfree(object->linger);
+	kfree(object->links);
+	refobj_content_free(object->content);
 	kmem_cache_free(refobj_cache, object);
 }
 
@@ -80,11 +101,41 @@ bool refobj_get_unless_zero(struct refobj *object)
  * refobj_put() - drop a life
  * @object: the object
  *
- * Context: no lock of an object, a session or a user held.
+ * Context: no lock of an object, a session or a user held, unless the caller
+ * knows of another life.
  */
 void refobj_put(struct refobj *object)
 {
 	kref_put(&object->life, refobj_free);
+}
+
+static void refobj_linger_work(struct work_struct *work);
+
+static int refobj_linger_init(struct refobj *object, u32 ms)
+{
+	struct refobj_linger *linger;
+
+	if (!ms)
+		return 0;
+	linger = kzalloc(sizeof(*linger), GFP_KERNEL_ACCOUNT);
+	if (!linger)
+		return -ENOMEM;
+	INIT_DELAYED_WORK(&linger->work, refobj_linger_work);
+	linger->object = object;
+	linger->ms = ms;
+	object->linger = linger;
+	return 0;
+}
+
+/**
+ * refobj_linger_ms() - for how long an object lingers
+ * @object: the object
+ *
+ * Return: milliseconds.
+ */
+u32 refobj_linger_ms(const struct refobj *object)
+{
+	return object->linger ? object->linger->ms : 0;
 }
 
 static void refobj_uncharge_object(struct refobj *object)
@@ -99,8 +150,9 @@ static void refobj_uncharge_object(struct refobj *object)
  * @session: who makes it, owns it and is charged for it
  * @name: valid, or empty
  * @type: valid, or empty
- * @flags: REFOBJ_PERSISTENT or 0
+ * @flags: REFOBJ_PERSISTENT, REFOBJ_BUILD
  * @mode: mode bits
+ * @linger_ms: for how long it is to linger
  *
  * Context: may sleep.
  *
@@ -109,7 +161,7 @@ static void refobj_uncharge_object(struct refobj *object)
  */
 struct refobj *refobj_object_create(struct refobj_session *session,
 				    const char *name, const char *type,
-				    u32 flags, u32 mode)
+				    u32 flags, u32 mode, u32 linger_ms)
 {
 	const struct cred *cred = session->file->f_cred;
 	size_t name_len = strlen(name), type_len = strlen(type);
@@ -132,6 +184,9 @@ struct refobj *refobj_object_create(struct refobj_session *session,
 		memcpy(object->label, name, name_len + 1);
 		memcpy(object->label + name_len + 1, type, type_len + 1);
 	}
+	err = refobj_linger_init(object, linger_ms);
+	if (err)
+		goto free_object;
 
 	err = refobj_charge(user, REFOBJ_QUOTA_OBJECTS, 1, session->unlimited);
 	if (err)
@@ -145,6 +200,8 @@ struct refobj *refobj_object_create(struct refobj_session *session,
 	spin_lock_init(&object->lock);
 	kref_init(&object->life);
 	INIT_LIST_HEAD(&object->holders);
+	INIT_LIST_HEAD(&object->watchers);
+	INIT_LIST_HEAD(&object->waiters);
 	object->registry = session->registry;
 	object->owner = user;
 	object->uid = cred->euid;
@@ -164,6 +221,7 @@ uncharge_bytes:
 uncharge_object:
 	refobj_uncharge(user, REFOBJ_QUOTA_OBJECTS, 1);
 free_object:
+	kfree(object->linger);
 	kfree(object->label);
 	kmem_cache_free(refobj_cache, object);
 	return ERR_PTR(err);
@@ -178,40 +236,6 @@ void refobj_object_discard(struct refobj *object)
 	refobj_unpublish(object);
 	refobj_uncharge_object(object);
 	refobj_put(object);
-}
-
-/* The caller puts the registry's life after it let go of the lock. */
-static void refobj_kill_locked(struct refobj *object)
-{
-	lockdep_assert_held(&object->lock);
-
-	refobj_unpublish(object);
-	object->state = REFOBJ_STATE_DEAD;
-	refobj_uncharge_object(object);
-	refobj_count(destroyed, 1);
-}
-
-/**
- * refobj_object_destroy() - remove an idle object
- * @object: the object; the caller has a life
- *
- * Return: 0, -ESTALE if it is dead, -EBUSY if it has users.
- */
-int refobj_object_destroy(struct refobj *object)
-{
-	int err = 0;
-
-	spin_lock(&object->lock);
-	if (object->state == REFOBJ_STATE_DEAD)
-		err = -ESTALE;
-	else if (object->state != REFOBJ_STATE_IDLE)
-		err = -EBUSY;
-	else
-		refobj_kill_locked(object);
-	spin_unlock(&object->lock);
-	if (!err)
-		refobj_put(object);
-	return err;
 }
 
 /*
@@ -237,22 +261,24 @@ u32 refobj_users(const struct refobj *object)
  * may add what they checked. A lockless step adds at most 2^8, and there are at
  * most PID_MAX_LIMIT = 2^22 tasks to be caught there: 2^30 together. A larger
  * step, of at most 2^16, is checked and added under the object's lock, so there
- * is one of those. 2^29 + 2^30 + 2^16 is less than INT_MAX, where refcount_t
- * saturates; <linux/refcount.h> argues likewise for the values beyond. The sums
- * of a session are bounded by @users, so they cannot wrap either.
+ * is one of those. Edges add one each and are not refused, so that an object that
+ * was activated has what it needs; from less than 2^23 objects as many may come.
+ * 2^29 + 2^30 + 2^16 + 2^23 is less than INT_MAX, where refcount_t saturates;
+ * <linux/refcount.h> argues likewise for the values beyond. The sums of a session
+ * are bounded by @users, so they cannot wrap either.
  *
  * Who was overtaken takes his step back and is refused. Meanwhile the value is
  * above the maximum, which nobody is shown.
  */
-static int refobj_users_add(struct refobj *object, u32 n)
+static int refobj_users_add(struct refobj *object, u32 n, bool edge)
 {
 	int old;
 
-	if (n > REFOBJ_USERS_MAX - refobj_users(object))
+	if (n > REFOBJ_USERS_MAX - refobj_users(object) && !edge)
 		return -EOVERFLOW;
 	if (WARN_ON_ONCE(!__refcount_add_not_zero(n, &object->users, &old)))
 		return -ESTALE;
-	if (unlikely(old + n > REFOBJ_USERS_MAX)) {
+	if (unlikely(old + n > REFOBJ_USERS_MAX) && !edge) {
 		WARN_ON_ONCE(refcount_sub_and_test(n, &object->users));
 		return -EOVERFLOW;
 	}
@@ -274,11 +300,15 @@ int refobj_users_add_held(struct refobj *object, u32 n)
 {
 	int err;
 
-	if (n <= REFOBJ_LOCKLESS_MAX)
-		return refobj_users_add(object, n);
-	spin_lock(&object->lock);
-	err = refobj_users_add(object, n);
-	spin_unlock(&object->lock);
+	if (n <= REFOBJ_LOCKLESS_MAX) {
+		err = refobj_users_add(object, n, false);
+	} else {
+		spin_lock(&object->lock);
+		err = refobj_users_add(object, n, false);
+		spin_unlock(&object->lock);
+	}
+	if (!err)
+		refobj_users_moved(object, REFOBJ_CAUSE_ACQUIRE);
 	return err;
 }
 
@@ -292,15 +322,143 @@ int refobj_users_add_held(struct refobj *object, u32 n)
 void refobj_users_sub_held(struct refobj *object, u32 n)
 {
 	WARN_ON_ONCE(refcount_sub_and_test(n, &object->users));
+	refobj_users_moved(object, REFOBJ_CAUSE_RELEASE);
 }
 
-static void refobj_activate_locked(struct refobj *object, u32 n)
+/*
+ * States. Who calls these has the object's lock, and calls refobj_settle() when
+ * he has let go of it.
+ */
+
+/* From zero users to some. */
+static void refobj_set_users_locked(struct refobj *object, u32 n)
 {
-	object->state = REFOBJ_STATE_READY;
-	object->activations++;
 	refcount_set(&object->users, n);
 	refobj_note_peak(object, n);
+}
+
+static void refobj_activate_locked(struct refobj *object, u32 n,
+				   const struct refobj_act *act)
+{
+	refobj_set_users_locked(object, n);
+	object->activations++;
 	refobj_count(activations, 1);
+	if (object->flags & REFOBJ_BUILD)
+		object->state = REFOBJ_STATE_BUILDING;
+	else
+		object->state = REFOBJ_STATE_READY;
+	refobj_event_locked(object, REFOBJ_EVENT_ACTIVATED, act, 0);
+	if (object->state == REFOBJ_STATE_READY)
+		refobj_event_locked(object, REFOBJ_EVENT_READY, act, 0);
+	refobj_unsettled_locked(object);
+}
+
+static void refobj_linger_cancel_locked(struct refobj *object)
+{
+	/* The caller has another life. If the work runs, it will see the state. */
+	if (cancel_delayed_work(&object->linger->work))
+		refobj_put(object);
+}
+
+static void refobj_linger_locked(struct refobj *object,
+				 const struct refobj_act *act)
+{
+	struct refobj_linger *linger = object->linger;
+	unsigned long delay = msecs_to_jiffies(linger->ms);
+
+	object->state = REFOBJ_STATE_LINGERING;
+	linger->deadline = jiffies + delay;
+	if (queue_delayed_work(refobj_wq, &linger->work, delay))
+		kref_get(&object->life);
+	refobj_changed_locked(object, act);
+}
+
+/* The caller puts the registry's life after it let go of the lock. */
+static void refobj_kill_locked(struct refobj *object,
+			       const struct refobj_act *act)
+{
+	refobj_unpublish(object);
+	object->state = REFOBJ_STATE_DEAD;
+	refobj_uncharge_object(object);
+	refobj_count(destroyed, 1);
+	refobj_watchers_end_locked(object, act);
+	refobj_changed_locked(object, act);
+	refobj_unsettled_locked(object);
+}
+
+static int refobj_deactivate_locked(struct refobj *object,
+				    const struct refobj_act *act)
+{
+	object->deactivations++;
+	refobj_count(deactivations, 1);
+	refobj_content_drop_locked(object);
+	object->state = REFOBJ_STATE_IDLE;
+	refobj_event_locked(object, REFOBJ_EVENT_DEACTIVATED, act, 0);
+	if (!(object->flags & REFOBJ_PERSISTENT)) {
+		refobj_kill_locked(object, act);
+		return REFOBJ_UNHELD_LAST | REFOBJ_UNHELD_KILLED;
+	}
+	refobj_changed_locked(object, act);
+	refobj_unsettled_locked(object);
+	return REFOBJ_UNHELD_LAST;
+}
+
+static void refobj_linger_work(struct work_struct *work)
+{
+	struct refobj_linger *linger =
+		container_of(work, struct refobj_linger, work.work);
+	const struct refobj_act act = { .cause = REFOBJ_CAUSE_LINGER };
+	struct refobj *object = linger->object;
+	int done = 0;
+
+	spin_lock(&object->lock);
+	/* An acquire may have come, and even gone again: then another run will. */
+	if (object->state == REFOBJ_STATE_LINGERING &&
+	    !time_before(jiffies, linger->deadline))
+		done = refobj_deactivate_locked(object, &act);
+	spin_unlock(&object->lock);
+	refobj_settle(object->registry);
+	if (done & REFOBJ_UNHELD_KILLED)
+		refobj_put(object);
+	refobj_put(object);
+}
+
+/**
+ * refobj_object_destroy() - remove an object that nobody uses
+ * @object: the object; the caller has a life
+ * @cause: &enum refobj_cause
+ *
+ * Context: may sleep.
+ *
+ * Return: 0, -ESTALE if it is dead, -EBUSY if it has users.
+ */
+int refobj_object_destroy(struct refobj *object, u32 cause)
+{
+	const struct refobj_act act = refobj_act_now(cause);
+	int err = 0, done = 0;
+
+	spin_lock(&object->lock);
+	switch (object->state) {
+	case REFOBJ_STATE_LINGERING:
+		refobj_linger_cancel_locked(object);
+		done = refobj_deactivate_locked(object, &act);
+		fallthrough;
+	case REFOBJ_STATE_IDLE:
+		if (!(done & REFOBJ_UNHELD_KILLED))
+			refobj_kill_locked(object, &act);
+		break;
+	case REFOBJ_STATE_DEAD:
+		err = -ESTALE;
+		break;
+	default:
+		err = -EBUSY;
+	}
+	spin_unlock(&object->lock);
+	if (!err) {
+		refobj_settle(object->registry);
+		refobj_put(object);
+	}
+	return err;
 }
 
 static void refobj_add_holder_locked(struct refobj *object,
@@ -313,40 +471,102 @@ static void refobj_add_holder_locked(struct refobj *object,
 }
 
 /**
+ * refobj_claim_locked() - become the builder
+ * @object: the object, locked
+ * @holder: a session's, that may write the object
+ * @act: why
+ *
+ * Return: true if the object is building and had no builder.
+ */
+bool refobj_claim_locked(struct refobj *object, struct refobj_mark *holder,
+			 const struct refobj_act *act)
+{
+	lockdep_assert_held(&object->lock);
+
+	if (object->state != REFOBJ_STATE_BUILDING || object->builder)
+		return false;
+	object->builder = holder;
+	refobj_event_locked(object, REFOBJ_EVENT_BUILDER_CHANGED, act, 0);
+	return true;
+}
+
+/* The builder has gone: one of those that wait for it takes over. */
+static void refobj_unclaim_locked(struct refobj *object,
+				  const struct refobj_act *act)
+{
+	struct refobj_act heir = { .cause = act->cause };
+
+	object->builder = refobj_waiters_heir_locked(object, &heir.pid);
+	refobj_event_locked(object, REFOBJ_EVENT_BUILDER_CHANGED, &heir, 0);
+}
+
+/**
+ * refobj_ready_locked() - what was to be built is there
+ * @object: the object, locked
+ * @holder: who says so
+ * @act: why
+ *
+ * Return: 0, or -EPERM: @holder is not the builder.
+ */
+int refobj_ready_locked(struct refobj *object, struct refobj_mark *holder,
+			const struct refobj_act *act)
+{
+	lockdep_assert_held(&object->lock);
+
+	if (object->builder != holder)
+		return -EPERM;
+	object->builder = NULL;
+	object->state = REFOBJ_STATE_READY;
+	refobj_event_locked(object, REFOBJ_EVENT_READY, act, 0);
+	refobj_changed_locked(object, act);
+	refobj_count(publishes, 1);
+	return 0;
+}
+
+/**
  * refobj_hold_locked() - take a new holder's references
  * @object: the object, locked
  * @holder: linked on success; it then has a life
  * @n: how many references, at most REFOBJ_COUNT_MAX
- * @not_zero: refuse rather than activate
+ * @how: REFOBJ_HOLD_*
+ * @act: why
  *
- * Return: 1 if this activated the object, 0 if it had users; -ESTALE, -EAGAIN,
- * -EOVERFLOW.
+ * Return: REFOBJ_FIRST if this activated the object, and REFOBJ_BUILDER if
+ * @holder is now its builder; else 0, or -ESTALE, -EAGAIN, -EOVERFLOW.
  */
 int refobj_hold_locked(struct refobj *object, struct refobj_mark *holder,
-		       u32 n, bool not_zero)
+		       u32 n, u32 how, const struct refobj_act *act)
 {
-	bool first = false;
-	int err;
+	int ret = 0;
 
 	lockdep_assert_held(&object->lock);
 
 	switch (object->state) {
+	case REFOBJ_STATE_BUILDING:
 	case REFOBJ_STATE_READY:
-		err = refobj_users_add(object, n);
-		if (err)
-			return err;
+		ret = refobj_users_add(object, n, how & REFOBJ_HOLD_EDGE);
+		if (ret)
+			return ret;
+		break;
+	case REFOBJ_STATE_LINGERING:
+		refobj_linger_cancel_locked(object);
+		object->state = REFOBJ_STATE_READY;
+		refobj_set_users_locked(object, n);
 		break;
 	case REFOBJ_STATE_IDLE:
-		if (not_zero)
+		if (how & REFOBJ_HOLD_NOT_ZERO)
 			return -EAGAIN;
-		refobj_activate_locked(object, n);
-		first = true;
+		refobj_activate_locked(object, n, act);
+		ret = REFOBJ_FIRST;
 		break;
 	default:
 		return -ESTALE;
 	}
 	refobj_add_holder_locked(object, holder);
-	return first;
+	if (how & REFOBJ_HOLD_BUILD && refobj_claim_locked(object, holder, act))
+		ret |= REFOBJ_BUILDER;
+	refobj_changed_locked(object, act);
+	return ret;
 }
 
 /**
@@ -354,27 +574,34 @@ int refobj_hold_locked(struct refobj *object, struct refobj_mark *holder,
  * @object: the object, locked
  * @holder: unlinked; its life is left to the caller
  * @n: how many references it had
+ * @act: why
  *
- * Return: 1 if this was the last release; 2 if the object has died of it, and
- * the caller must put the registry's life too; else 0.
+ * Return: REFOBJ_UNHELD_*
  */
 int refobj_unhold_locked(struct refobj *object, struct refobj_mark *holder,
-			 u32 n)
+			 u32 n, const struct refobj_act *act)
 {
+	bool last;
+
 	lockdep_assert_held(&object->lock);
 
 	list_del(&holder->node);
 	object->nr_holders--;
-	if (!refcount_sub_and_test(n, &object->users))
-		return 0;
-	object->deactivations++;
-	refobj_count(deactivations, 1);
-	if (object->flags & REFOBJ_PERSISTENT) {
-		object->state = REFOBJ_STATE_IDLE;
-		return 1;
-	}
-	refobj_kill_locked(object);
-	return 2;
+	last = refcount_sub_and_test(n, &object->users);
+	if (act->cause == REFOBJ_CAUSE_EXIT || act->cause > REFOBJ_CAUSE_SIGNAL)
+		refobj_event_locked(object, REFOBJ_EVENT_HOLDER_DIED, act, n);
+	refobj_waiters_unheld_locked(object, holder);
+	if (last)
+		object->builder = NULL;
+	else if (object->builder == holder)
+		refobj_unclaim_locked(object, act);
+	if (last && !(object->linger && object->state == REFOBJ_STATE_READY))
+		return refobj_deactivate_locked(object, act);
+	if (last)
+		refobj_linger_locked(object, act);
+	else
+		refobj_changed_locked(object, act);
+	return 0;
 }
 
 /**
@@ -383,26 +610,34 @@ int refobj_unhold_locked(struct refobj *object, struct refobj_mark *holder,
  * @holder: its first holder, linked on success, or NULL
  * @n: the holder's references
  *
- * Return: 0, -EEXIST if the name is taken, -ENOMEM; the object is still the
- * caller's then.
+ * Return: as refobj_hold_locked(), or -EEXIST if the name is taken, -ENOMEM; the
+ * object is still the caller's then.
  */
 int refobj_object_publish(struct refobj *object, struct refobj_mark *holder,
 			  u32 n)
 {
-	int err;
+	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_ACQUIRE);
+	int ret;
 
 	spin_lock(&object->lock);
-	err = refobj_publish(object);
-	if (!err) {
+	ret = refobj_publish(object);
+	if (!ret) {
 		refobj_count(created, 1);
 		object->state = REFOBJ_STATE_IDLE;
-		if (holder) {
-			refobj_activate_locked(object, n);
-			refobj_add_holder_locked(object, holder);
-		}
+		if (holder)
+			ret = refobj_hold_locked(object, holder, n,
+						 REFOBJ_HOLD_BUILD, &act);
 	}
 	spin_unlock(&object->lock);
-	return err;
+	return ret;
+}
+
+/**
+ * refobj_object_flush() - wait for what is being deactivated after its linger time
+ */
+void refobj_object_flush(void)
+{
+	flush_workqueue(refobj_wq);
 }
 
 /**
@@ -413,7 +648,14 @@ int refobj_object_publish(struct refobj *object, struct refobj_mark *holder,
 int __init refobj_object_init(void)
 {
 	refobj_cache = KMEM_CACHE(refobj, SLAB_ACCOUNT | SLAB_NO_MERGE);
-	return refobj_cache ? 0 : -ENOMEM;
+	if (!refobj_cache)
+		return -ENOMEM;
+	refobj_wq = alloc_workqueue("refobj", WQ_UNBOUND, 0);
+	if (!refobj_wq) {
+		kmem_cache_destroy(refobj_cache);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /**
@@ -421,6 +663,7 @@ int __init refobj_object_init(void)
  */
 void refobj_object_exit(void)
 {
+	destroy_workqueue(refobj_wq);
 	/* refobj_free_rcu() is code and cache of this module. */
 	rcu_barrier();
 	kmem_cache_destroy(refobj_cache);

@@ -6,7 +6,8 @@
  *
  * An object has two counts. @users is the user's: a real refcount_t, all
  * references together. @life is the memory's: the registry holds one for as
- * long as the object can be found, every session entry holds one, and so does
+ * long as the object can be found; every holder (a session's entry, an object
+ * descriptor, an edge), every watcher and the linger timer hold one, and so does
  * every running call that found the object for itself. @users may come back
  * from zero (a persistent object is idle, then active again), @life never.
  *
@@ -17,15 +18,19 @@
  * refcount_set(). So refcount_t never sees an increment of zero, a decrement
  * below it, or (see refobj_users_add()) a value past INT_MAX.
  *
- * LOCKING, in this order; all are spinlocks that nothing sleeps under, and none
- * is taken in interrupt context:
+ * LOCKING, in this order; all but the first are spinlocks that nothing sleeps
+ * under, and none is taken in interrupt context:
  *
- *   refobj_user.lock            the sessions of a uid
- *     refobj_session.entries    (its xa_lock: "the session lock") the entries
+ *   refobj_registry.edges       (a mutex) what needs what
+ *     refobj_user.lock          the sessions of a uid
+ *       refobj_session.entries  (its xa_lock: "the session lock") the entries
  *                               of a session, their counts, its own sums
- *       refobj.lock             an object's state and its holders
- *         refobj_names          (the buckets' locks) names
- *         refobj_registry.objects   (its xa_lock) ids
+ *       refobj_session.watchers (its xa_lock) what the session watches
+ *         refobj.lock           an object's state, holders, watchers, waiters
+ *           refobj_names        (the buckets' locks) names
+ *           refobj_registry.objects   (its xa_lock) ids
+ *           refobj_registry.settle    edges that do not fit their owner's state
+ *           refobj_queue.lock   the events that a session has not read
  *
  * refobj_registry.sessions and the table of users are locked by themselves,
  * with nothing inside. refobj_registries_mutex, outside of all these, keeps the
@@ -33,15 +38,23 @@
  *
  * LIFETIME
  *
- * The last release of a transient object, or DESTROY of an idle persistent one,
+ * The last release of a transient object, or DESTROY of one without users,
  * marks the object dead, takes its name out of the table and its id out of the
  * registry before it lets go of the object's lock. A name or id is looked up
  * under RCU and proves nothing: who wants the object takes its lock and finds
  * it dead or keeps it from dying. So a name never leads to a dying object.
  *
- * A session entry is linked into its object while it counts anything; it is
- * unlinked under the object's lock before the entry or its session are freed:
- * the object's lock alone lets one look at its holders and their sessions.
+ * A holder is linked into its object while it counts anything; it is unlinked
+ * under the object's lock before it, or the session it belongs to, is freed: the
+ * object's lock alone lets one look at its holders and their sessions. The same
+ * holds for watchers and their queues, and for waiters.
+ *
+ * A session ends once, with its owner or with its file, whichever is first; then
+ * it holds, watches and waits for nothing, and nothing comes anew.
+ *
+ * Who changes an object's state calls refobj_settle() when it has let go of all
+ * locks: the edges of that object, and what follows from them, are brought in
+ * line there, one by one and without recursion.
  */
 #ifndef REFOBJ_INTERNAL_H
 #define REFOBJ_INTERNAL_H
@@ -50,6 +63,7 @@
 #include <linux/cred.h>
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/rcupdate.h>
 #include <linux/refcount.h>
@@ -58,6 +72,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 
 #include "uapi/linux/refobj.h"
@@ -65,6 +80,12 @@
 struct file;
 struct net;
 struct pid;
+struct poll_table_struct;
+struct refobj_bytes;
+struct refobj_content;
+struct refobj_linger;
+struct refobj_links;
+struct refobj_waiting;
 struct seq_file;
 
 /*
@@ -91,6 +112,7 @@ enum refobj_quota {
 	REFOBJ_QUOTA_OBJECTS,
 	REFOBJ_QUOTA_REFERENCES,
 	REFOBJ_QUOTA_BYTES,
+	REFOBJ_QUOTA_WATCHES,
 	REFOBJ_QUOTAS,
 };
 
@@ -118,6 +140,15 @@ struct refobj_user {
  * @objects: by slot; a reserved entry is an object not yet published
  * @nr_objects: how many, reserved ones included
  * @sessions: by session id
+ * @edges: protects all edges of these objects, and what follows
+ * @stack: objects whose edges are being settled, the innermost first
+ * @settler: who is settling (written by itself only)
+ * @visit: grows with every search for a cycle
+ * @settle: protects @unsettled and, as a leaf, the numbers below; these and
+ *	@settled are also read locklessly
+ * @unsettled: objects whose edges are still to be settled, oldest first
+ * @nr_unsettled: how many were ever put there
+ * @nr_settled: how many of these are done with, and all that followed from them
  */
 struct refobj_registry {
 	struct list_head node;
@@ -126,6 +157,14 @@ struct refobj_registry {
 	struct xarray objects;
 	atomic_t nr_objects;
 	struct xarray sessions;
+	struct mutex edges;	/* see above for what it protects */
+	struct list_head stack;
+	struct task_struct *settler;
+	u64 visit;
+	spinlock_t settle;	/* protects @unsettled */
+	struct list_head unsettled;
+	unsigned long nr_unsettled;
+	unsigned long nr_settled;
 };
 
 /**
@@ -138,15 +177,26 @@ struct refobj_registry {
  * @nr_holders: entries in @holders, marks not counted (protected by @lock)
  * @holders: &struct refobj_mark, in order of arrival (protected by @lock)
  * @holder_seq: of the newest holder (protected by @lock)
- * @activations: times that @users left zero (protected by @lock)
- * @deactivations: times that it came back (protected by @lock)
+ * @activations: times that it was activated (protected by @lock)
+ * @deactivations: times that it was deactivated (protected by @lock)
+ * @attention: who wants to hear of every step of @users (written under @lock)
+ * @told: @users as they were told last (protected by @lock)
+ * @watchers: &struct refobj_watcher (protected by @lock)
+ * @waiters: &struct refobj_waiter (protected by @lock)
+ * @event_seq: of the last event (protected by @lock)
+ * @builder: holder that is to publish, or NULL (protected by @lock)
+ * @content: payload, or NULL: nothing was ever set (protected by @lock)
+ * @links: edges from and to the object, or NULL: there never were any (set once,
+ *	under @lock)
  * @id: identity; this and all that follows is invariant after publication
  * @registry: where the object lives
  * @owner: whom the object and its label are charged to; holds a reference
  * @uid: owner
  * @gid: owner's group
- * @flags: REFOBJ_PERSISTENT
+ * @flags: REFOBJ_PERSISTENT, REFOBJ_BUILD
  * @mode: mode bits
+ * @nr_watchers: in @watchers (protected by @lock)
+ * @linger: what delays deactivation, or NULL
  * @created_ns: CLOCK_MONOTONIC at creation
  * @label: the memory of @name and @type, or NULL
  * @name: unique in the registry, or empty
@@ -165,6 +215,14 @@ struct refobj {
 	u64 holder_seq;
 	u64 activations;
 	u64 deactivations;
+	u32 attention;
+	u32 told;
+	struct list_head watchers;
+	struct list_head waiters;
+	u64 event_seq;
+	struct refobj_mark *builder;
+	struct refobj_content *content;
+	struct refobj_links *links;
 
 	u64 id;
 	struct refobj_registry *registry;
@@ -172,7 +230,9 @@ struct refobj {
 	kuid_t uid;
 	kgid_t gid;
 	u32 flags;
-	u32 mode;
+	u16 mode;
+	u16 nr_watchers;
+	struct refobj_linger *linger;
 	u64 created_ns;
 	char *label;
 	const char *name;
@@ -227,12 +287,90 @@ struct refobj_entry {
 	bool killed;
 };
 
-/* Why a session's references dropped; a signal's is its number plus this. */
-enum refobj_cause {
-	REFOBJ_CAUSE_CLOSE,
-	REFOBJ_CAUSE_EXIT,
-	REFOBJ_CAUSE_SIGNAL,
-	REFOBJ_CAUSES = REFOBJ_CAUSE_SIGNAL + 65,
+/**
+ * struct refobj_act - what changes an object, for those who watch it
+ * @cause: &enum refobj_cause
+ * @pid: the process, or NULL; kept by the caller
+ */
+struct refobj_act {
+	u32 cause;
+	struct pid *pid;
+};
+
+/**
+ * struct refobj_process - a process, as it was when it came to own something
+ * @rcu: frees it
+ * @pid: holds a reference
+ * @start_ns: CLOCK_BOOTTIME at which it started
+ * @comm: its command name then
+ */
+struct refobj_process {
+	struct rcu_head rcu;
+	struct pid *pid;
+	u64 start_ns;
+	char comm[TASK_COMM_LEN];
+};
+
+/**
+ * struct refobj_record - an event that is still to be read
+ * @event: all but @pid is filled in
+ * @pid: holds a reference, or NULL
+ */
+struct refobj_record {
+	struct refobj_event event;
+	struct pid *pid;
+};
+
+/**
+ * struct refobj_queue - the events that a session, or an object descriptor, has
+ *	not read
+ * @lock: protects the rest but @reader
+ * @wait: readers, pollers
+ * @reader: one reader at a time
+ * @records: a ring of @capacity and one more, or NULL: changes are only counted
+ * @capacity: records that fit, not counting one that says that some were lost
+ * @head: index of the oldest
+ * @used: how many there are (also read locklessly)
+ * @reading: the oldest of them, which a reader has copied and not yet removed
+ * @seq: of the newest
+ * @hung: nothing will come any more (also read locklessly)
+ */
+struct refobj_queue {
+	spinlock_t lock;	/* see above for what it protects */
+	wait_queue_head_t wait;
+	struct mutex reader;	/* serialises readers */
+	struct refobj_record *records;
+	u32 capacity;
+	u32 head;
+	u32 used;
+	u32 reading;
+	u64 seq;
+	bool hung;
+};
+
+/**
+ * struct refobj_watcher - who is told what becomes of an object
+ * @node: in &refobj.watchers, until the object is dead
+ * @object: holds a life
+ * @queue: where to (invariant)
+ * @cookie: comes with every record (protected by the object's lock)
+ * @mask: types to tell (likewise)
+ * @dead: the object is (likewise)
+ */
+struct refobj_watcher {
+	struct list_head node;
+	struct refobj *object;
+	struct refobj_queue *queue;
+	u64 cookie;
+	u32 mask;
+	bool dead;
+};
+
+/* Why references were dropped, in the statistics: a signal's number, or these. */
+enum refobj_drop {
+	REFOBJ_DROP_EXIT	= 0,
+	REFOBJ_DROP_CLOSE	= 65,
+	REFOBJ_DROPS,
 };
 
 /**
@@ -241,16 +379,19 @@ enum refobj_cause {
  * @nr_entries: how many (protected by the session lock)
  * @slack: released references that are still charged (likewise)
  * @references: sum of the entries' counts (likewise)
+ * @waits: &struct refobj_waiting of its running WAITs (likewise)
  * @why: reason, or NULL (written under the session lock)
+ * @process: who owns it (written under the session lock)
+ * @owner: table of descriptors with which it ends, or NULL (likewise)
+ * @ended: it has nothing and gets nothing any more (likewise)
  * @cause: &enum refobj_cause of the last close of a descriptor
+ * @watchers: &struct refobj_watcher by slot
+ * @queue: events
  * @id: identity; this and all that follows is invariant
  * @registry: of the namespace that opened it; holds the namespace
- * @user: whom references and reasons are charged to; holds a reference
+ * @user: whom all of it is charged to; holds a reference
  * @user_node: in &refobj_user.sessions (protected by &refobj_user.lock)
  * @file: the open file, which is this session's life
- * @pid: process that opened it; holds a reference
- * @start_ns: CLOCK_BOOTTIME at which that process started
- * @comm: its command name then
  * @unlimited: opened with CAP_SYS_RESOURCE
  */
 struct refobj_session {
@@ -258,17 +399,20 @@ struct refobj_session {
 	u32 nr_entries;
 	u32 slack;
 	u64 references;
+	struct list_head waits;
 	struct refobj_why __rcu *why;
+	struct refobj_process __rcu *process;
+	void *owner;
+	bool ended;
 	u32 cause;
+	struct xarray watchers;
+	struct refobj_queue queue;
 
 	u64 id;
 	struct refobj_registry *registry;
 	struct refobj_user *user;
 	struct list_head user_node;
 	struct file *file;
-	struct pid *pid;
-	u64 start_ns;
-	char comm[TASK_COMM_LEN];
 	bool unlimited;
 };
 
@@ -276,7 +420,8 @@ struct refobj_session {
 #define REFOBJ_ERRNOS(X)						\
 	X(ENOTTY) X(EFAULT) X(EINVAL) X(E2BIG) X(EOPNOTSUPP) X(ENOMEM)	\
 	X(ENOENT) X(ESTALE) X(EACCES) X(EEXIST) X(EPROTOTYPE) X(ERANGE)	\
-	X(EOVERFLOW) X(EDQUOT) X(EPERM) X(EAGAIN) X(EBUSY) X(EINTR)
+	X(EOVERFLOW) X(EDQUOT) X(EPERM) X(EAGAIN) X(EBUSY) X(EINTR)	\
+	X(ETIMEDOUT) X(ELOOP) X(EBADF) X(EMFILE) X(EXDEV) X(EOWNERDEAD)
 
 enum refobj_refusal {
 #define REFOBJ_X(name) REFOBJ_REFUSED_##name,
@@ -299,6 +444,14 @@ enum refobj_refusal {
  * @deactivations: of all objects
  * @sessions_opened: sessions
  * @sessions_closed: sessions
+ * @sessions_revoked: sessions that ended before their file
+ * @events: records told, to however many
+ * @events_lost: records for which there was no room
+ * @waits: WAIT calls that slept
+ * @publishes: PUBLISH calls that succeeded
+ * @exports: object descriptors made
+ * @links: edges made
+ * @unlinks: edges that have gone
  * @dropped: references that went with their session, by cause
  * @refused: calls, by errno
  */
@@ -314,7 +467,15 @@ struct refobj_stats {
 	u64 deactivations;
 	u64 sessions_opened;
 	u64 sessions_closed;
-	u64 dropped[REFOBJ_CAUSES];
+	u64 sessions_revoked;
+	u64 events;
+	u64 events_lost;
+	u64 waits;
+	u64 publishes;
+	u64 exports;
+	u64 links;
+	u64 unlinks;
+	u64 dropped[REFOBJ_DROPS];
 	u64 refused[REFOBJ_REFUSALS];
 };
 
@@ -345,11 +506,22 @@ extern struct list_head refobj_registries;
 extern struct mutex refobj_registries_mutex;
 
 /* object.c: an object's life */
+
+/* How refobj_hold_locked() holds. */
+#define REFOBJ_HOLD_NOT_ZERO	(1U << 0)	/* do not activate */
+#define REFOBJ_HOLD_BUILD	(1U << 1)	/* be the builder, if one is wanted */
+#define REFOBJ_HOLD_EDGE	(1U << 2)	/* whatever the maximum of users */
+
+/* What refobj_unhold_locked() and refobj_object_destroy() did. */
+#define REFOBJ_UNHELD_LAST	(1U << 0)	/* deactivated it */
+#define REFOBJ_UNHELD_KILLED	(1U << 1)	/* the caller puts the registry's life */
+
 int refobj_object_init(void);
 void refobj_object_exit(void);
+void refobj_object_flush(void);
 struct refobj *refobj_object_create(struct refobj_session *session,
 				    const char *name, const char *type,
-				    u32 flags, u32 mode);
+				    u32 flags, u32 mode, u32 linger_ms);
 void refobj_object_discard(struct refobj *object);
 bool refobj_get_unless_zero(struct refobj *object);
 void refobj_put(struct refobj *object);
@@ -357,24 +529,100 @@ u32 refobj_users(const struct refobj *object);
 int refobj_users_add_held(struct refobj *object, u32 n);
 void refobj_users_sub_held(struct refobj *object, u32 n);
 int refobj_hold_locked(struct refobj *object, struct refobj_mark *holder,
-		       u32 n, bool not_zero);
+		       u32 n, u32 how, const struct refobj_act *act);
 int refobj_unhold_locked(struct refobj *object, struct refobj_mark *holder,
-			 u32 n);
+			 u32 n, const struct refobj_act *act);
+bool refobj_claim_locked(struct refobj *object, struct refobj_mark *holder,
+			 const struct refobj_act *act);
+int refobj_ready_locked(struct refobj *object, struct refobj_mark *holder,
+			const struct refobj_act *act);
 int refobj_object_publish(struct refobj *object, struct refobj_mark *holder,
 			  u32 n);
-int refobj_object_destroy(struct refobj *object);
+int refobj_object_destroy(struct refobj *object, u32 cause);
+u32 refobj_linger_ms(const struct refobj *object);
 u32 refobj_users_peak(void);
+
+/* edge.c: dependencies and the cascade */
+void refobj_unsettled_locked(struct refobj *object);
+void __refobj_settle(struct refobj_registry *registry);
+int refobj_edge_link(struct refobj_session *session, struct refobj *owner,
+		     struct refobj *dep);
+int refobj_edge_unlink(struct refobj *owner, struct refobj *dep);
+u32 refobj_edges(const struct refobj *object);
+void refobj_edge_holder(struct refobj_holder *record,
+			const struct refobj_mark *mark);
+
+/* payload.c: values and files */
+struct refobj_bytes *refobj_bytes_new(struct refobj_session *session,
+				      const void __user *data, u32 length);
+void refobj_bytes_put(struct refobj_bytes *bytes);
+int refobj_bytes_copy(const struct refobj_bytes *bytes, void __user *to,
+		      u32 *length);
+struct refobj_content *refobj_content_new(void);
+void refobj_content_free(struct refobj_content *content);
+struct file *refobj_content_file(int fd);
+void refobj_content_give_locked(struct refobj *object,
+				struct refobj_content **content);
+struct file *refobj_content_set_file_locked(struct refobj *object,
+					    struct file *file);
+struct file *refobj_content_get_file_locked(struct refobj *object);
+int refobj_content_set_bytes_locked(struct refobj *object,
+				    struct refobj_bytes **bytes,
+				    const u64 *version);
+struct refobj_bytes *refobj_content_get_bytes_locked(struct refobj *object,
+						     u64 *version);
+void refobj_content_drop_locked(struct refobj *object);
+void refobj_content_stat_locked(const struct refobj *object,
+				struct refobj_stat *stat);
+
+/* event.c: watches, queues, waits */
+void refobj_queue_init(struct refobj_queue *queue);
+void refobj_queue_destroy(struct refobj_queue *queue);
+void refobj_queue_hang(struct refobj_queue *queue);
+ssize_t refobj_events_read(struct refobj_session *session, char __user *to,
+			   size_t size, bool nonblock);
+__poll_t refobj_events_poll(struct refobj_queue *queue, struct file *file,
+			    struct poll_table_struct *table);
+u32 refobj_events_size(const struct refobj_queue *queue);
+void __refobj_event_locked(struct refobj *object, u32 type, u32 cause,
+			   struct pid *pid, u32 count);
+void __refobj_changed_locked(struct refobj *object, u32 cause, struct pid *pid);
+void refobj_tell_users(struct refobj *object, u32 cause);
+void refobj_watchers_end_locked(struct refobj *object,
+				const struct refobj_act *act);
+int refobj_watcher_link_locked(struct refobj *object,
+			       struct refobj_watcher *watcher);
+void refobj_watcher_unlink_locked(struct refobj_watcher *watcher);
+int refobj_watch(struct refobj_session *session, struct refobj *object,
+		 u32 mask, u64 cookie);
+int refobj_unwatch(struct refobj_session *session, u64 id);
+void refobj_unwatch_all(struct refobj_session *session);
+void refobj_waiters_unheld_locked(struct refobj *object,
+				  const struct refobj_mark *holder);
+struct refobj_mark *refobj_waiters_heir_locked(struct refobj *object,
+					       struct pid **pid);
+int refobj_wait(struct refobj_session *session,
+		const struct refobj_condition *conditions, u32 count, bool all,
+		u64 timeout_ns);
+void refobj_waits_end_locked(struct refobj_session *session);
 
 /* session.c: entries, ownership, teardown */
 int refobj_session_init(void);
 void refobj_session_exit(void);
 struct refobj_session *refobj_session_open(struct file *file);
-void refobj_session_flush(struct refobj_session *session);
+void refobj_session_flush(struct refobj_session *session, void *owner);
 void refobj_session_close(struct refobj_session *session);
+int refobj_session_adopt(struct refobj_session *session, bool nobody);
 bool refobj_session_may(struct refobj_session *session,
 			const struct refobj *object, u32 want);
+int refobj_session_charge(struct refobj_session *session, u32 n);
+struct refobj *refobj_session_find(struct refobj_session *session, u64 id,
+				   u32 want);
+struct refobj_entry *refobj_session_held(struct refobj_session *session, u64 id,
+					 u32 want);
+int refobj_session_lacks(struct refobj_session *session, u64 id, int err);
 int refobj_session_acquire(struct refobj_session *session, u64 id,
-			   struct refobj *object, u32 n, bool not_zero,
+			   struct refobj *object, u32 n, u32 how,
 			   const char *type);
 int refobj_session_publish(struct refobj_session *session,
 			   struct refobj *object, u32 n);
@@ -385,10 +633,20 @@ int refobj_session_set_why(struct refobj_session *session, u64 id,
 void refobj_session_stat(struct refobj_session *session, struct refobj *object,
 			 struct refobj_stat *stat);
 void refobj_session_show(struct seq_file *m, struct refobj_session *session);
-pid_t refobj_session_pid(const struct refobj_session *session);
 int refobj_holders_read(struct refobj *object, struct refobj_mark *place,
 			u64 *cursor, struct refobj_holder *records, u32 n);
 bool refobj_holders_end(struct refobj *object, struct refobj_mark *place);
+struct refobj_process *refobj_process_new(void);
+void refobj_process_put(struct refobj_process *process);
+pid_t refobj_process_nr(const struct refobj_process *process);
+void refobj_process_tell(const struct refobj_process *process,
+			 struct refobj_holder *record);
+
+/* objfd.c: exported references */
+int refobj_objfd_export(struct refobj_session *session, u64 id);
+struct refobj *refobj_objfd_object(int fd);
+void refobj_objfd_holder(struct refobj_holder *record,
+			 const struct refobj_mark *mark);
 
 /* ioctl.c: the command table and argument checks */
 long refobj_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
@@ -401,6 +659,61 @@ void refobj_count_refusal(int err);
 static inline unsigned long refobj_slot(u64 id)
 {
 	return id & REFOBJ_SLOT_MASK;
+}
+
+static inline bool refobj_is_active(const struct refobj *object)
+{
+	lockdep_assert_held(&object->lock);
+
+	return object->state != REFOBJ_STATE_IDLE &&
+	       object->state != REFOBJ_STATE_DEAD;
+}
+
+/* The process that runs the command is the one that acts. */
+#define refobj_act_now(_cause)						\
+	((struct refobj_act) { .cause = (_cause), .pid = task_tgid(current) })
+
+/*
+ * An event of an object. Without watchers, which is the rule, it costs the
+ * counting and a look.
+ */
+static inline void refobj_event_locked(struct refobj *object, u32 type,
+				       const struct refobj_act *act, u32 count)
+{
+	object->event_seq++;
+	if (unlikely(!list_empty(&object->watchers)))
+		__refobj_event_locked(object, type, act->cause, act->pid,
+				      count);
+}
+
+/* After any change of state or users: tell of the users, wake who waited for it. */
+static inline void refobj_changed_locked(struct refobj *object,
+					 const struct refobj_act *act)
+{
+	if (unlikely(object->attention || !list_empty(&object->waiters)))
+		__refobj_changed_locked(object, act->cause, act->pid);
+}
+
+/*
+ * After a step of the users without the object's lock: tell those who want to
+ * hear of it. Pairs with refobj_attend_locked(): either it reads the users after
+ * this step, or its attention is seen here.
+ */
+static inline void refobj_users_moved(struct refobj *object, u32 cause)
+{
+	smp_mb__after_atomic();	/* see above */
+	if (unlikely(READ_ONCE(object->attention)))
+		refobj_tell_users(object, cause);
+}
+
+/*
+ * Bring edges in line with what the caller has changed. Without edges, which is
+ * the rule, nothing is ever put to be settled.
+ */
+static inline void refobj_settle(struct refobj_registry *registry)
+{
+	if (READ_ONCE(registry->nr_settled) != READ_ONCE(registry->nr_unsettled))
+		__refobj_settle(registry);
 }
 
 #endif /* REFOBJ_INTERNAL_H */

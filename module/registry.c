@@ -30,7 +30,12 @@ MODULE_PARM_DESC(max_references,
 static unsigned long max_bytes = 4UL << 20;
 module_param(max_bytes, ulong, 0644);
 MODULE_PARM_DESC(max_bytes,
-		 "Bytes of names, types and reasons that one uid may use (default 4194304)");
+		 "Bytes of names, types, reasons and values that one uid may use (default 4194304)");
+
+static unsigned long max_watches = 65536;
+module_param(max_watches, ulong, 0644);
+MODULE_PARM_DESC(max_watches,
+		 "Watches that the sessions of one uid may have (default 65536)");
 
 LIST_HEAD(refobj_registries);
 /* Protects that list; see refobj.h for its place among the locks. */
@@ -403,8 +408,10 @@ unsigned long refobj_quota_max(enum refobj_quota quota)
 		return READ_ONCE(max_objects);
 	case REFOBJ_QUOTA_REFERENCES:
 		return READ_ONCE(max_references);
-	default:
+	case REFOBJ_QUOTA_BYTES:
 		return READ_ONCE(max_bytes);
+	default:
+		return READ_ONCE(max_watches);
 	}
 }
 
@@ -465,6 +472,10 @@ static int __net_init refobj_net_init(struct net *net)
 	registry->net = net;
 	xa_init_flags(&registry->objects, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&registry->sessions, XA_FLAGS_ACCOUNT);
+	mutex_init(&registry->edges);
+	INIT_LIST_HEAD(&registry->stack);
+	spin_lock_init(&registry->settle);
+	INIT_LIST_HEAD(&registry->unsettled);
 	mutex_lock(&refobj_registries_mutex);
 	registry->serial = ++last_serial;
 	list_add_tail(&registry->node, &refobj_registries);
@@ -473,25 +484,35 @@ static int __net_init refobj_net_init(struct net *net)
 }
 
 /*
- * Every session holds its namespace, so none is left and nobody can acquire:
- * what remains is idle and persistent, and goes.
+ * Every session and every object descriptor holds its namespace, so none is left
+ * and nobody can acquire. What remains is idle or lingers, or is needed by what
+ * lingers: a pass for each link of the longest such chain empties the registry.
  */
 static void __net_exit refobj_net_exit(struct net *net)
 {
 	struct refobj_registry *registry = refobj_registry_of(net);
 	struct refobj *object;
-	u64 id = 0;
+	bool some;
+	u64 id;
 
 	mutex_lock(&refobj_registries_mutex);
 	list_del(&registry->node);
 	mutex_unlock(&refobj_registries_mutex);
 
-	while ((object = refobj_find_next(registry, id))) {
-		id = object->id;
-		WARN_ON_ONCE(refobj_object_destroy(object));
-		refobj_put(object);
-		cond_resched();
-	}
+	do {
+		some = false;
+		id = 0;
+		while ((object = refobj_find_next(registry, id))) {
+			id = object->id;
+			if (!refobj_object_destroy(object,
+						   REFOBJ_CAUSE_NAMESPACE))
+				some = true;
+			refobj_put(object);
+			cond_resched();
+		}
+	} while (some);
+	/* Whose linger time ended just now is settling what it needed. */
+	refobj_object_flush();
 	WARN_ON_ONCE(!xa_empty(&registry->objects));
 	WARN_ON_ONCE(!xa_empty(&registry->sessions));
 }

@@ -4,6 +4,7 @@
  * them when the owner dies.
  */
 #include <linux/capability.h>
+#include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kernel.h>
@@ -89,6 +90,24 @@ static bool session_reclaim(struct refobj_user *user)
 	return some;
 }
 
+/**
+ * refobj_session_charge() - charge references that are no session's
+ * @session: that makes them
+ * @n: how many; given back with refobj_uncharge()
+ *
+ * Return: 0 or -EDQUOT.
+ */
+int refobj_session_charge(struct refobj_session *session, u32 n)
+{
+	int err;
+
+	do {
+		err = refobj_charge(session->user, REFOBJ_QUOTA_REFERENCES, n,
+				    session->unlimited);
+	} while (err && session_reclaim(session->user));
+	return err;
+}
+
 /*
  * Permission
  */
@@ -142,6 +161,86 @@ bool refobj_session_may(struct refobj_session *session,
 }
 
 /*
+ * Processes
+ */
+
+/**
+ * refobj_process_new() - the current process, to be remembered
+ *
+ * Return: it, for refobj_process_put(), or NULL.
+ */
+struct refobj_process *refobj_process_new(void)
+{
+	struct refobj_process *process;
+
+	process = kmalloc(sizeof(*process), GFP_KERNEL_ACCOUNT);
+	if (!process)
+		return NULL;
+	process->pid = get_pid(task_tgid(current));
+	process->start_ns = current->group_leader->start_boottime;
+	get_task_comm(process->comm, current->group_leader);
+	return process;
+}
+
+static void process_free_rcu(struct rcu_head *rcu)
+{
+	struct refobj_process *process =
+		container_of(rcu, struct refobj_process, rcu);
+
+	put_pid(process->pid);
+	kfree(process);
+}
+
+/**
+ * refobj_process_put() - forget a process
+ * @process: nobody finds it any more; who has found it under RCU may still look
+ */
+void refobj_process_put(struct refobj_process *process)
+{
+	call_rcu(&process->rcu, process_free_rcu);
+}
+
+/**
+ * refobj_process_nr() - the number of a process
+ * @process: kept by the caller
+ *
+ * Return: its number in the current pid namespace; 0 if it has none there, or
+ * is gone: the number may be another's by now.
+ */
+pid_t refobj_process_nr(const struct refobj_process *process)
+{
+	pid_t nr = 0;
+
+	rcu_read_lock();
+	if (pid_task(process->pid, PIDTYPE_TGID))
+		nr = pid_nr_ns(process->pid, task_active_pid_ns(current));
+	rcu_read_unlock();
+	return nr;
+}
+
+/**
+ * refobj_process_tell() - tell of a process that holds something
+ * @process: kept by the caller
+ * @record: where to
+ */
+void refobj_process_tell(const struct refobj_process *process,
+			 struct refobj_holder *record)
+{
+	struct task_struct *task;
+
+	record->start_ns = process->start_ns;
+	rcu_read_lock();
+	task = pid_task(process->pid, PIDTYPE_TGID);
+	if (task) {
+		record->pid = refobj_process_nr(process);
+		get_task_comm(record->comm, task);
+	} else {
+		memcpy(record->comm, process->comm, sizeof(record->comm));
+	}
+	rcu_read_unlock();
+}
+
+/*
  * Entries
  */
 
@@ -155,15 +254,69 @@ static struct refobj_entry *session_find(struct refobj_session *s, u64 id)
 	return e && e->id == id ? e : NULL;
 }
 
-/* Why the session has no entry of @id: the errno for who expected one. */
-static int session_lacks(struct refobj_session *s, u64 id, int err)
+/**
+ * refobj_session_lacks() - why a session has no entry of an object
+ * @session: the session, not locked
+ * @id: the object
+ * @err: what to say if the object is there
+ *
+ * Return: -ENOENT, -ESTALE, or @err.
+ */
+int refobj_session_lacks(struct refobj_session *session, u64 id, int err)
 {
-	struct refobj *object = refobj_find_id(s->registry, id);
+	struct refobj *object = refobj_find_id(session->registry, id);
 
 	if (IS_ERR(object))
 		return PTR_ERR(object);
 	refobj_put(object);
 	return err;
+}
+
+/**
+ * refobj_session_find() - find an object by its id
+ * @session: who asks
+ * @id: the object
+ * @want: 4 to read, 2 to write. What is held may be read
+ *
+ * Return: the object, with a life for the caller; -ENOENT, -ESTALE, -EACCES.
+ */
+struct refobj *refobj_session_find(struct refobj_session *session, u64 id,
+				   u32 want)
+{
+	struct refobj *object = refobj_find_id(session->registry, id);
+	bool held = false;
+
+	if (IS_ERR(object) || refobj_session_may(session, object, want))
+		return object;
+	if (want == 4) {
+		xa_lock(&session->entries);
+		held = session_find(session, id);
+		xa_unlock(&session->entries);
+	}
+	if (held)
+		return object;
+	refobj_put(object);
+	return ERR_PTR(-EACCES);
+}
+
+/**
+ * refobj_session_held() - the entry of an object that a session holds
+ * @session: the session, locked
+ * @id: the object
+ * @want: 2 to write, or 0
+ *
+ * Return: the entry; -EPERM: the session does not hold the object, see
+ * refobj_session_lacks(); -EACCES.
+ */
+struct refobj_entry *refobj_session_held(struct refobj_session *session, u64 id,
+					 u32 want)
+{
+	struct refobj_entry *e = session_find(session, id);
+
+	if (!e)
+		return ERR_PTR(-EPERM);
+	return refobj_session_may(session, e->object, want) ? e :
+							      ERR_PTR(-EACCES);
 }
 
 static bool type_matches(const struct refobj *object, const char *type)
@@ -200,9 +353,10 @@ static void session_linked(struct refobj_session *s, u32 n)
  * Unlink an entry from its object and drop its references. The caller has taken
  * it out of @s->entries and calls session_free_entry() without any lock.
  */
-static int session_unlink(struct refobj_session *s, struct refobj_entry *e)
+static int session_unlink(struct refobj_session *s, struct refobj_entry *e,
+			  const struct refobj_act *act)
 {
-	int last;
+	int done;
 
 	lockdep_assert_held(&s->entries.xa_lock);
 
@@ -210,10 +364,10 @@ static int session_unlink(struct refobj_session *s, struct refobj_entry *e)
 	s->references -= e->count;
 	session_uncharge(s, e->count);
 	spin_lock(&e->object->lock);
-	last = refobj_unhold_locked(e->object, &e->mark, e->count);
+	done = refobj_unhold_locked(e->object, &e->mark, e->count, act);
 	spin_unlock(&e->object->lock);
-	e->killed = last == 2;
-	return !!last;
+	e->killed = done & REFOBJ_UNHELD_KILLED;
+	return done & REFOBJ_UNHELD_LAST;
 }
 
 static void session_free_why(struct refobj_session *s,
@@ -236,9 +390,26 @@ static void session_free_entry(struct refobj_session *s, struct refobj_entry *e)
 	kmem_cache_free(refobj_entry_cache, e);
 }
 
+/* Be the builder of what the session holds already, if one is wanted. */
+static int session_claim(struct refobj_session *s, struct refobj_entry *e)
+{
+	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_ACQUIRE);
+	struct refobj *object = e->object;
+	bool claimed;
+
+	lockdep_assert_held(&s->entries.xa_lock);
+
+	if (!refobj_session_may(s, object, 2))
+		return 0;
+	spin_lock(&object->lock);
+	claimed = refobj_claim_locked(object, &e->mark, &act);
+	spin_unlock(&object->lock);
+	return claimed ? REFOBJ_BUILDER : 0;
+}
+
 /* Take more of what the session holds already. */
 static int session_acquire_held(struct refobj_session *s,
-				struct refobj_entry *e, u32 n)
+				struct refobj_entry *e, u32 n, u32 how)
 {
 	int err;
 
@@ -253,13 +424,14 @@ static int session_acquire_held(struct refobj_session *s,
 	WRITE_ONCE(e->count, e->count + n);
 	s->references += n;
 	refobj_count(references_acquired, n);
-	return 0;
+	return unlikely(how & REFOBJ_HOLD_BUILD) ? session_claim(s, e) : 0;
 }
 
 /* Take the first references of the session; -EBUSY if it turns out to hold. */
 static int session_acquire_new(struct refobj_session *s, struct refobj *object,
-			       u32 n, bool not_zero)
+			       u32 n, u32 how)
 {
+	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_ACQUIRE);
 	struct refobj_entry *e;
 	int ret;
 
@@ -273,11 +445,11 @@ static int session_acquire_new(struct refobj_session *s, struct refobj *object,
 			  GFP_KERNEL_ACCOUNT);
 	if (ret)
 		goto unlock;
-	ret = session_charge(s, n);
+	ret = s->ended ? -EOWNERDEAD : session_charge(s, n);
 	if (ret)
 		goto erase;
 	spin_lock(&object->lock);
-	ret = refobj_hold_locked(object, &e->mark, n, not_zero);
+	ret = refobj_hold_locked(object, &e->mark, n, how, &act);
 	spin_unlock(&object->lock);
 	if (ret < 0) {
 		session_uncharge(s, n);
@@ -285,6 +457,7 @@ static int session_acquire_new(struct refobj_session *s, struct refobj *object,
 	}
 	session_linked(s, n);
 	xa_unlock(&s->entries);
+	refobj_settle(s->registry);
 	return ret;
 
 erase:
@@ -302,17 +475,18 @@ unlock:
  * @object: the object if the caller has found it (and has a life), else NULL;
  *	permission and type have been checked then
  * @n: how many, 1 to REFOBJ_COUNT_MAX
- * @not_zero: refuse rather than activate
+ * @how: REFOBJ_HOLD_*; who may not write the object does not build it
  * @type: the type demanded, or empty; only if @object is NULL
  *
  * What is held may be held again: permission is asked of a new holder only.
  *
  * Context: may sleep.
  *
- * Return: 1 if this activated the object, else 0; or a negative errno.
+ * Return: REFOBJ_FIRST if this activated the object, and REFOBJ_BUILDER; else 0,
+ * or a negative errno.
  */
 int refobj_session_acquire(struct refobj_session *session, u64 id,
-			   struct refobj *object, u32 n, bool not_zero,
+			   struct refobj *object, u32 n, u32 how,
 			   const char *type)
 {
 	struct refobj_entry *e;
@@ -325,7 +499,7 @@ int refobj_session_acquire(struct refobj_session *session, u64 id,
 		if (!e)
 			ret = -ENOENT;
 		else if (type_matches(e->object, type))
-			ret = session_acquire_held(session, e, n);
+			ret = session_acquire_held(session, e, n, how);
 		else
 			ret = -EPROTOTYPE;
 		xa_unlock(&session->entries);
@@ -345,7 +519,10 @@ int refobj_session_acquire(struct refobj_session *session, u64 id,
 				if (ret)
 					break;
 			}
-			ret = session_acquire_new(session, object, n, not_zero);
+			if (how & REFOBJ_HOLD_BUILD &&
+			    !refobj_session_may(session, object, 2))
+				how &= ~REFOBJ_HOLD_BUILD;
+			ret = session_acquire_new(session, object, n, how);
 			if (ret == -EBUSY)
 				/* Another thread was faster. */
 				continue;
@@ -366,14 +543,15 @@ int refobj_session_acquire(struct refobj_session *session, u64 id,
  *
  * Context: may sleep.
  *
- * Return: 1 if the object is active, 0 if idle; -EEXIST, -EDQUOT, -ENOMEM.
+ * Return: REFOBJ_FIRST if the object is active, and REFOBJ_BUILDER if it is to be
+ * built; 0 if idle; -EEXIST, -EDQUOT, -ENOMEM, -EOWNERDEAD.
  */
 int refobj_session_publish(struct refobj_session *session,
 			   struct refobj *object, u32 n)
 {
 	struct refobj_entry *e;
+	int err, ret;
 	bool more;
-	int err;
 
 	if (!n) {
 		err = refobj_object_publish(object, NULL, 0);
@@ -401,12 +579,16 @@ int refobj_session_publish(struct refobj_session *session,
 			  GFP_KERNEL_ACCOUNT);
 	if (err)
 		goto uncharge;
-	err = refobj_object_publish(object, &e->mark, n);
+	err = session->ended ? -EOWNERDEAD : 0;
 	if (err)
+		goto erase;
+	ret = refobj_object_publish(object, &e->mark, n);
+	err = ret;
+	if (ret < 0)
 		goto erase;
 	session_linked(session, n);
 	xa_unlock(&session->entries);
-	return 1;
+	return ret;
 
 erase:
 	__xa_erase(&session->entries, refobj_slot(e->id));
@@ -425,11 +607,12 @@ unlock:
  * @id: the object
  * @n: how many, 1 to REFOBJ_COUNT_MAX; 0 means all
  *
- * Return: 1 if this was the last release, else 0; -ERANGE if the session holds
- * fewer, -ENOENT, -ESTALE.
+ * Return: REFOBJ_LAST if this deactivated the object, else 0; -ERANGE if the
+ * session holds fewer, -ENOENT, -ESTALE.
  */
 int refobj_session_release(struct refobj_session *session, u64 id, u32 n)
 {
+	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_RELEASE);
 	struct refobj_entry *e;
 	u32 count;
 	int last;
@@ -438,7 +621,7 @@ int refobj_session_release(struct refobj_session *session, u64 id, u32 n)
 	e = session_find(session, id);
 	if (!e) {
 		xa_unlock(&session->entries);
-		return session_lacks(session, id, -ERANGE);
+		return refobj_session_lacks(session, id, -ERANGE);
 	}
 	count = e->count;
 	if (n > count) {
@@ -455,19 +638,20 @@ int refobj_session_release(struct refobj_session *session, u64 id, u32 n)
 		return 0;
 	}
 	__xa_erase(&session->entries, refobj_slot(id));
-	last = session_unlink(session, e);
+	last = session_unlink(session, e, &act);
 	xa_unlock(&session->entries);
+	refobj_settle(session->registry);
 	session_free_entry(session, e);
 	refobj_count(references_released, count);
 	return last;
 }
 
 /*
- * Drop all entries, a batch under each hold of the lock. Returns for how many
- * objects it was the last release; counts the entries and their references.
+ * Drop all entries, a batch under each hold of the lock. Returns how many objects
+ * were deactivated; counts the entries and their references.
  */
 static int session_drop_all(struct refobj_session *s, u64 *entries,
-			    u64 *references)
+			    u64 *references, const struct refobj_act *act)
 {
 	XA_STATE(xas, &s->entries, 0);
 	struct refobj_entry *e, *next;
@@ -481,7 +665,7 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
 		xas_for_each(&xas, e, REFOBJ_SLOT_MASK) {
 			xas_store(&xas, NULL);
 			*references += e->count;
-			lasts += session_unlink(s, e);
+			lasts += session_unlink(s, e, act);
 			list_add(&e->mark.node, &batch);
 			if (++n == REFOBJ_BATCH) {
 				/* Not xas_pause(): e's node may have gone. */
@@ -491,6 +675,7 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
 		}
 		xas_unlock(&xas);
 		*entries += n;
+		refobj_settle(s->registry);
 
 		list_for_each_entry_safe(e, next, &batch, mark.node)
 			session_free_entry(s, e);
@@ -503,12 +688,13 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
  * refobj_session_release_all() - drop all references of a session
  * @session: whose
  *
- * Return: for how many objects this was the last release.
+ * Return: how many objects were deactivated.
  */
 int refobj_session_release_all(struct refobj_session *session)
 {
+	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_RELEASE);
 	u64 entries = 0, references = 0;
-	int lasts = session_drop_all(session, &entries, &references);
+	int lasts = session_drop_all(session, &entries, &references, &act);
 
 	refobj_count(releases, entries);
 	refobj_count(references_released, references);
@@ -549,7 +735,7 @@ int refobj_session_set_why(struct refobj_session *session, u64 id,
 		if (!e) {
 			xa_unlock(&session->entries);
 			kfree(new);
-			return session_lacks(session, id, -EPERM);
+			return refobj_session_lacks(session, id, -EPERM);
 		}
 		slot = &e->why;
 	}
@@ -573,6 +759,23 @@ int refobj_session_set_why(struct refobj_session *session, u64 id,
 	return err;
 }
 
+/* The number of the process that is to publish; its session is kept by the lock. */
+static pid_t builder_nr(const struct refobj *object)
+{
+	const struct refobj_entry *e;
+	pid_t nr;
+
+	lockdep_assert_held(&object->lock);
+
+	if (!object->builder)
+		return 0;
+	e = container_of(object->builder, struct refobj_entry, mark);
+	rcu_read_lock();
+	nr = refobj_process_nr(rcu_dereference(e->session->process));
+	rcu_read_unlock();
+	return nr;
+}
+
 /**
  * refobj_session_stat() - tell about an object
  * @session: whose references @held counts
@@ -591,6 +794,8 @@ void refobj_session_stat(struct refobj_session *session, struct refobj *object,
 	stat->uid = from_kuid_munged(ns, object->uid);
 	stat->gid = from_kgid_munged(ns, object->gid);
 	stat->created_ns = object->created_ns;
+	stat->linger_ms = refobj_linger_ms(object);
+	stat->edges = refobj_edges(object);
 	strscpy_pad(stat->name, object->name, sizeof(stat->name));
 	strscpy_pad(stat->type, object->type, sizeof(stat->type));
 
@@ -604,6 +809,9 @@ void refobj_session_stat(struct refobj_session *session, struct refobj *object,
 	stat->holders = object->nr_holders;
 	stat->activations = object->activations;
 	stat->deactivations = object->deactivations;
+	stat->watches = object->nr_watchers;
+	refobj_content_stat_locked(object, stat);
+	stat->builder = builder_nr(object);
 	spin_unlock(&object->lock);
 	xa_unlock(&session->entries);
 }
@@ -612,53 +820,43 @@ void refobj_session_stat(struct refobj_session *session, struct refobj *object,
  * Holders
  */
 
-/**
- * refobj_session_pid() - the process that opened a session
- * @session: kept from being closed by the caller
- *
- * Return: its number in the current pid namespace; 0 if it has none there, or
- * is gone: the number may be another's by now.
- */
-pid_t refobj_session_pid(const struct refobj_session *session)
-{
-	pid_t nr = 0;
-
-	rcu_read_lock();
-	if (pid_task(session->pid, PIDTYPE_TGID))
-		nr = pid_nr_ns(session->pid, task_active_pid_ns(current));
-	rcu_read_unlock();
-	return nr;
-}
-
-/* The object's lock keeps the entry, its session and the session's pid. */
-static void holder_fill(struct refobj_holder *record,
-			const struct refobj_entry *e)
+/* The object's lock keeps the entry and its session. */
+static void entry_fill(struct refobj_holder *record,
+		       const struct refobj_entry *e)
 {
 	const struct refobj_session *s = e->session;
 	const struct refobj_why *why;
-	struct task_struct *task;
 
-	memset(record, 0, sizeof(*record));
-	record->kind = e->mark.kind;
 	record->count = READ_ONCE(e->count);
 	record->session = s->id;
 	record->uid = from_kuid_munged(current_user_ns(),
 				       s->file->f_cred->euid);
-	record->start_ns = s->start_ns;
 	record->since_ns = e->since_ns;
 
 	rcu_read_lock();
-	task = pid_task(s->pid, PIDTYPE_TGID);
-	if (task) {
-		record->pid = refobj_session_pid(s);
-		get_task_comm(record->comm, task);
-	} else {
-		memcpy(record->comm, s->comm, sizeof(record->comm));
-	}
+	refobj_process_tell(rcu_dereference(s->process), record);
 	why = rcu_dereference(e->why) ?: rcu_dereference(s->why);
 	if (why)
 		memcpy(record->why, why->text, why->len);
 	rcu_read_unlock();
+}
+
+static void holder_fill(struct refobj_holder *record,
+			const struct refobj_mark *mark)
+{
+	memset(record, 0, sizeof(*record));
+	record->kind = mark->kind;
+	switch (mark->kind) {
+	case REFOBJ_HOLDER_SESSION:
+		entry_fill(record,
+			   container_of(mark, struct refobj_entry, mark));
+		break;
+	case REFOBJ_HOLDER_FD:
+		refobj_objfd_holder(record, mark);
+		break;
+	default:
+		refobj_edge_holder(record, mark);
+	}
 }
 
 /**
@@ -695,8 +893,7 @@ int refobj_holders_read(struct refobj *object, struct refobj_mark *place,
 		mark = list_next_entry(mark, node);
 		if (!mark->kind || mark->seq <= *cursor)
 			continue;
-		holder_fill(&records[filled++],
-			    container_of(mark, struct refobj_entry, mark));
+		holder_fill(&records[filled++], mark);
 		*cursor = mark->seq;
 	}
 	if (mark != place)
@@ -730,7 +927,7 @@ bool refobj_holders_end(struct refobj *object, struct refobj_mark *place)
 }
 
 /*
- * Opening and closing
+ * Opening, owning and closing
  */
 
 /**
@@ -741,49 +938,113 @@ bool refobj_holders_end(struct refobj *object, struct refobj_mark *place)
  */
 struct refobj_session *refobj_session_open(struct file *file)
 {
+	struct refobj_process *process;
 	struct refobj_session *s;
-	int err;
+	int err = -ENOMEM;
 
 	s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
 	if (!s)
 		return ERR_PTR(-ENOMEM);
+	process = refobj_process_new();
+	if (!process)
+		goto free;
 	s->user = refobj_user_get(file->f_cred->euid);
-	if (!s->user) {
-		kfree(s);
-		return ERR_PTR(-ENOMEM);
-	}
+	if (!s->user)
+		goto put_process;
 	xa_init_flags(&s->entries, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&s->watchers, XA_FLAGS_ACCOUNT);
+	INIT_LIST_HEAD(&s->waits);
+	refobj_queue_init(&s->queue);
 	s->registry = refobj_registry_of(get_net(current->nsproxy->net_ns));
 	s->file = file;
-	s->pid = get_pid(task_tgid(current));
-	s->start_ns = current->group_leader->start_boottime;
-	get_task_comm(s->comm, current->group_leader);
+	s->owner = current->files;
+	RCU_INIT_POINTER(s->process, process);
 	s->unlimited = capable(CAP_SYS_RESOURCE);
 	s->id = atomic64_inc_return(&refobj_last_session);
 
 	err = xa_insert(&s->registry->sessions, s->id, s, GFP_KERNEL_ACCOUNT);
-	if (err) {
-		put_pid(s->pid);
-		put_net(s->registry->net);
-		refobj_user_put(s->user);
-		kfree(s);
-		return ERR_PTR(err);
-	}
+	if (err)
+		goto put_net;
 	spin_lock(&s->user->lock);
 	list_add_tail(&s->user_node, &s->user->sessions);
 	spin_unlock(&s->user->lock);
 	refobj_count(sessions_opened, 1);
 	return s;
+
+put_net:
+	put_net(s->registry->net);
+	refobj_user_put(s->user);
+put_process:
+	refobj_process_put(process);
+free:
+	kfree(s);
+	return ERR_PTR(err);
+}
+
+static struct pid *session_get_pid(struct refobj_session *s)
+{
+	struct pid *pid;
+
+	rcu_read_lock();
+	pid = get_pid(rcu_dereference(s->process)->pid);
+	rcu_read_unlock();
+	return pid;
+}
+
+/*
+ * End a session: from here on it has nothing, and gets nothing. True if it had
+ * not ended before.
+ */
+static bool session_end(struct refobj_session *s, u32 cause)
+{
+	struct refobj_act act = { .cause = cause };
+	u64 entries = 0, references = 0;
+	u32 drop;
+
+	xa_lock(&s->entries);
+	if (s->ended) {
+		xa_unlock(&s->entries);
+		return false;
+	}
+	WRITE_ONCE(s->ended, true);
+	refobj_waits_end_locked(s);
+	xa_unlock(&s->entries);
+
+	act.pid = session_get_pid(s);
+	session_drop_all(s, &entries, &references, &act);
+	put_pid(act.pid);
+	if (cause > REFOBJ_CAUSE_SIGNAL)
+		drop = cause - REFOBJ_CAUSE_SIGNAL;
+	else
+		drop = cause == REFOBJ_CAUSE_EXIT ? REFOBJ_DROP_EXIT :
+						    REFOBJ_DROP_CLOSE;
+	refobj_count(dropped[drop], references);
+	refobj_unwatch_all(s);
+	refobj_queue_hang(&s->queue);
+	return true;
+}
+
+static int is_file(const void *file, struct file *other, unsigned int fd)
+{
+	return other == file;
+}
+
+/* Has the current process a descriptor of the session? */
+static bool session_is_open_here(struct refobj_session *s)
+{
+	return iterate_fd(current->files, 0, is_file, s->file);
 }
 
 /**
  * refobj_session_flush() - a descriptor of the session is being closed
  * @session: the session
+ * @owner: the table of descriptors that it was in
  *
- * Notes what the end of the session, if this is the last descriptor, is due to:
- * the closing may be left to another task.
+ * If it was the owner's last, the session ends, whoever else has it open. Notes
+ * what the end of the session, if it comes with the last descriptor of all, is due
+ * to: the closing may be left to another task.
  */
-void refobj_session_flush(struct refobj_session *session)
+void refobj_session_flush(struct refobj_session *session, void *owner)
 {
 	u32 cause = REFOBJ_CAUSE_CLOSE;
 
@@ -793,20 +1054,60 @@ void refobj_session_flush(struct refobj_session *session)
 						  REFOBJ_CAUSE_EXIT;
 	}
 	WRITE_ONCE(session->cause, cause);
+	if (READ_ONCE(session->owner) != owner)
+		return;
+	/*
+	 * A table that is not the current one, or that of a process that exits,
+	 * is going altogether.
+	 */
+	if (!(current->flags & PF_EXITING) && current->files == owner &&
+	    session_is_open_here(session))
+		return;
+	if (session_end(session, cause))
+		refobj_count(sessions_revoked, 1);
 }
 
 /**
- * refobj_session_close() - end a session
+ * refobj_session_adopt() - make the current process the owner
+ * @session: the session
+ * @nobody: or rather nobody
+ *
+ * Return: 0; -EOWNERDEAD, -ENOMEM.
+ */
+int refobj_session_adopt(struct refobj_session *session, bool nobody)
+{
+	struct refobj_process *process;
+	int err = 0;
+
+	process = refobj_process_new();
+	if (!process)
+		return -ENOMEM;
+	xa_lock(&session->entries);
+	if (session->ended) {
+		err = -EOWNERDEAD;
+	} else {
+		process = rcu_replace_pointer(session->process, process,
+					      lockdep_is_held(&session->entries.xa_lock));
+		WRITE_ONCE(session->owner, nobody ? NULL : current->files);
+	}
+	xa_unlock(&session->entries);
+	refobj_process_put(process);
+	/* Another thread may have closed it here before it was ours to end. */
+	if (!err && !nobody && !session_is_open_here(session) &&
+	    session_end(session, REFOBJ_CAUSE_CLOSE))
+		refobj_count(sessions_revoked, 1);
+	return err;
+}
+
+/**
+ * refobj_session_close() - the end of a session's file
  * @session: no call is under way on it, nor will be
  *
  * Context: any task, possibly one that is exiting and has no namespaces left.
  */
 void refobj_session_close(struct refobj_session *session)
 {
-	u64 entries = 0, references = 0;
-
-	session_drop_all(session, &entries, &references);
-	refobj_count(dropped[session->cause], references);
+	session_end(session, session->cause);
 
 	xa_erase(&session->registry->sessions, session->id);
 	spin_lock(&session->user->lock);
@@ -815,7 +1116,8 @@ void refobj_session_close(struct refobj_session *session)
 	/* Out of the list: nobody else takes the slack back. */
 	refobj_uncharge(session->user, REFOBJ_QUOTA_REFERENCES, session->slack);
 	session_free_why(session, &session->why);
-	put_pid(session->pid);
+	refobj_queue_destroy(&session->queue);
+	refobj_process_put(rcu_dereference_protected(session->process, true));
 	refobj_user_put(session->user);
 	put_net(session->registry->net);
 	refobj_count(sessions_closed, 1);
@@ -832,16 +1134,21 @@ void refobj_session_show(struct seq_file *m, struct refobj_session *session)
 	const struct refobj_why *why;
 	u64 references;
 	u32 entries;
+	pid_t nr;
 
 	xa_lock(&session->entries);
 	entries = session->nr_entries;
 	references = session->references;
 	xa_unlock(&session->entries);
+	rcu_read_lock();
+	nr = refobj_process_nr(rcu_dereference(session->process));
+	rcu_read_unlock();
 
 	seq_printf(m, "refobj-session:\t%llu\n", session->id);
 	seq_printf(m, "refobj-registry:\t%u\n",
 		   session->registry->net->ns.inum);
-	seq_printf(m, "refobj-pid:\t%d\n", refobj_session_pid(session));
+	seq_printf(m, "refobj-pid:\t%d\n", nr);
+	seq_printf(m, "refobj-ended:\t%d\n", READ_ONCE(session->ended));
 	seq_printf(m, "refobj-objects:\t%u\n", entries);
 	seq_printf(m, "refobj-references:\t%llu\n", references);
 	rcu_read_lock();
@@ -870,5 +1177,7 @@ int __init refobj_session_init(void)
  */
 void refobj_session_exit(void)
 {
+	/* process_free_rcu() is code of this module. */
+	rcu_barrier();
 	kmem_cache_destroy(refobj_entry_cache);
 }
