@@ -7,6 +7,7 @@
 #define REFOBJ_COMPAT_H
 
 #include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/slab.h>
 #include <linux/version.h>
 
@@ -16,6 +17,11 @@
  */
 #ifndef SLAB_NO_MERGE
 #define SLAB_NO_MERGE	0
+#endif
+
+/* Since 6.16, where anonymous inodes look like regular files. */
+#ifndef IS_ANON_FILE
+#define IS_ANON_FILE(inode)	false
 #endif
 
 /* Since 6.8 it can also write the number to user space; no macro tells. */

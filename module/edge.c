@@ -490,7 +490,7 @@ int refobj_edge_unlink(struct refobj *owner, struct refobj *dep)
 	if (READ_ONCE(owner->links) && READ_ONCE(dep->links))
 		edge = edge_find(owner, dep);
 	if (edge) {
-		/* The owner may be idle, and its edges not yet know. */
+		/* Whatever its owner's state: it may be still unsettled. */
 		if (edge->held)
 			edge_unhold(edge);
 		edge_free(edge);

@@ -360,8 +360,7 @@ static void refobj_linger_cancel_locked(struct refobj *object)
 		refobj_put(object);
 }
 
-static void refobj_linger_locked(struct refobj *object,
-				 const struct refobj_act *act)
+static void refobj_linger_locked(struct refobj *object)
 {
 	struct refobj_linger *linger = object->linger;
 	unsigned long delay = msecs_to_jiffies(linger->ms);
@@ -370,7 +369,6 @@ static void refobj_linger_locked(struct refobj *object,
 	linger->deadline = jiffies + delay;
 	if (queue_delayed_work(refobj_wq, &linger->work, delay))
 		kref_get(&object->life);
-	refobj_changed_locked(object, act);
 }
 
 /* The caller puts the registry's life after it let go of the lock. */
@@ -595,12 +593,12 @@ int refobj_unhold_locked(struct refobj *object, struct refobj_mark *holder,
 		object->builder = NULL;
 	else if (object->builder == holder)
 		refobj_unclaim_locked(object, act);
-	if (last && !(object->linger && object->state == REFOBJ_STATE_READY))
+	refobj_changed_locked(object, act);
+	if (!last)
+		return 0;
+	if (!object->linger || object->state != REFOBJ_STATE_READY)
 		return refobj_deactivate_locked(object, act);
-	if (last)
-		refobj_linger_locked(object, act);
-	else
-		refobj_changed_locked(object, act);
+	refobj_linger_locked(object);
 	return 0;
 }
 
@@ -609,12 +607,13 @@ int refobj_unhold_locked(struct refobj *object, struct refobj_mark *holder,
  * @object: from refobj_object_create()
  * @holder: its first holder, linked on success, or NULL
  * @n: the holder's references
+ * @how: REFOBJ_HOLD_*
  *
  * Return: as refobj_hold_locked(), or -EEXIST if the name is taken, -ENOMEM; the
  * object is still the caller's then.
  */
 int refobj_object_publish(struct refobj *object, struct refobj_mark *holder,
-			  u32 n)
+			  u32 n, u32 how)
 {
 	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_ACQUIRE);
 	int ret;
@@ -625,8 +624,7 @@ int refobj_object_publish(struct refobj *object, struct refobj_mark *holder,
 		refobj_count(created, 1);
 		object->state = REFOBJ_STATE_IDLE;
 		if (holder)
-			ret = refobj_hold_locked(object, holder, n,
-						 REFOBJ_HOLD_BUILD, &act);
+			ret = refobj_hold_locked(object, holder, n, how, &act);
 	}
 	spin_unlock(&object->lock);
 	return ret;

@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "compat.h"
 #include "refobj.h"
 
 /**
@@ -148,8 +149,8 @@ void refobj_content_give_locked(struct refobj *object,
  * refobj_content_file() - a file that may be a payload
  * @fd: descriptor of the current process
  *
- * Only what cannot in turn hold a session, as a socket with a descriptor in its
- * queue could: that would be a cycle that nobody breaks.
+ * Only what cannot in turn hold a session, as could a socket with a descriptor in
+ * its queue, or an epoll set: that would be a cycle that nobody breaks.
  *
  * Return: the file, with a reference for the caller; -EBADF, -EINVAL.
  */
@@ -159,7 +160,7 @@ struct file *refobj_content_file(int fd)
 
 	if (!file)
 		return ERR_PTR(-EBADF);
-	if (S_ISREG(file_inode(file)->i_mode))
+	if (S_ISREG(file_inode(file)->i_mode) && !IS_ANON_FILE(file_inode(file)))
 		return file;
 	fput(file);
 	return ERR_PTR(-EINVAL);

@@ -537,7 +537,7 @@ bool refobj_claim_locked(struct refobj *object, struct refobj_mark *holder,
 int refobj_ready_locked(struct refobj *object, struct refobj_mark *holder,
 			const struct refobj_act *act);
 int refobj_object_publish(struct refobj *object, struct refobj_mark *holder,
-			  u32 n);
+			  u32 n, u32 how);
 int refobj_object_destroy(struct refobj *object, u32 cause);
 u32 refobj_linger_ms(const struct refobj *object);
 u32 refobj_users_peak(void);

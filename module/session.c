@@ -554,7 +554,7 @@ int refobj_session_publish(struct refobj_session *session,
 	bool more;
 
 	if (!n) {
-		err = refobj_object_publish(object, NULL, 0);
+		err = refobj_object_publish(object, NULL, 0, 0);
 		if (err)
 			refobj_object_discard(object);
 		return err;
@@ -582,7 +582,10 @@ int refobj_session_publish(struct refobj_session *session,
 	err = session->ended ? -EOWNERDEAD : 0;
 	if (err)
 		goto erase;
-	ret = refobj_object_publish(object, &e->mark, n);
+	/* Who makes it builds it, unless its mode forbids even that. */
+	ret = refobj_object_publish(object, &e->mark, n,
+				    refobj_session_may(session, object, 2) ?
+					    REFOBJ_HOLD_BUILD : 0);
 	err = ret;
 	if (ret < 0)
 		goto erase;
@@ -1054,7 +1057,7 @@ void refobj_session_flush(struct refobj_session *session, void *owner)
 						  REFOBJ_CAUSE_EXIT;
 	}
 	WRITE_ONCE(session->cause, cause);
-	if (READ_ONCE(session->owner) != owner)
+	if (!owner || READ_ONCE(session->owner) != owner)
 		return;
 	/*
 	 * A table that is not the current one, or that of a process that exits,
