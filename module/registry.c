@@ -486,13 +486,12 @@ static int __net_init refobj_net_init(struct net *net)
 /*
  * Every session and every object descriptor holds its namespace, so none is left
  * and nobody can acquire. What remains is idle or lingers, or is needed by what
- * lingers: a pass for each link of the longest such chain empties the registry.
+ * lingers and becomes idle when that goes: pass by pass the registry empties.
  */
 static void __net_exit refobj_net_exit(struct net *net)
 {
 	struct refobj_registry *registry = refobj_registry_of(net);
 	struct refobj *object;
-	bool some;
 	u64 id;
 
 	mutex_lock(&refobj_registries_mutex);
@@ -500,20 +499,16 @@ static void __net_exit refobj_net_exit(struct net *net)
 	mutex_unlock(&refobj_registries_mutex);
 
 	do {
-		some = false;
 		id = 0;
 		while ((object = refobj_find_next(registry, id))) {
 			id = object->id;
-			if (!refobj_object_destroy(object,
-						   REFOBJ_CAUSE_NAMESPACE))
-				some = true;
+			refobj_object_destroy(object, REFOBJ_CAUSE_NAMESPACE);
 			refobj_put(object);
 			cond_resched();
 		}
-	} while (some);
-	/* Whose linger time ended just now is settling what it needed. */
-	refobj_object_flush();
-	WARN_ON_ONCE(!xa_empty(&registry->objects));
+		/* Whose linger time ended just now may not be through. */
+		refobj_object_flush();
+	} while (!xa_empty(&registry->objects));
 	WARN_ON_ONCE(!xa_empty(&registry->sessions));
 }
 

@@ -391,7 +391,7 @@ static void session_free_entry(struct refobj_session *s, struct refobj_entry *e)
 }
 
 /* Be the builder of what the session holds already, if one is wanted. */
-static int session_claim(struct refobj_session *s, struct refobj_entry *e)
+static noinline int session_claim(struct refobj_session *s, struct refobj_entry *e)
 {
 	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_ACQUIRE);
 	struct refobj *object = e->object;
@@ -427,8 +427,12 @@ static int session_acquire_held(struct refobj_session *s,
 	return unlikely(how & REFOBJ_HOLD_BUILD) ? session_claim(s, e) : 0;
 }
 
-/* Take the first references of the session; -EBUSY if it turns out to hold. */
-static int session_acquire_new(struct refobj_session *s, struct refobj *object,
+/*
+ * Take the first references of the session; -EBUSY if it turns out to hold. Not
+ * inlined, as all that is not taking more of what is held: its locals would cost
+ * the way that matters.
+ */
+static noinline int session_acquire_new(struct refobj_session *s, struct refobj *object,
 			       u32 n, u32 how)
 {
 	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_ACQUIRE);
@@ -604,6 +608,16 @@ unlock:
 	return err;
 }
 
+/* Drop all references on an object, as the session's own doing. */
+static noinline int session_release_entry(struct refobj_session *s,
+					  struct refobj_entry *e)
+{
+	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_RELEASE);
+
+	__xa_erase(&s->entries, refobj_slot(e->id));
+	return session_unlink(s, e, &act);
+}
+
 /**
  * refobj_session_release() - drop references
  * @session: whose
@@ -615,7 +629,6 @@ unlock:
  */
 int refobj_session_release(struct refobj_session *session, u64 id, u32 n)
 {
-	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_RELEASE);
 	struct refobj_entry *e;
 	u32 count;
 	int last;
@@ -640,8 +653,7 @@ int refobj_session_release(struct refobj_session *session, u64 id, u32 n)
 		refobj_count(references_released, n);
 		return 0;
 	}
-	__xa_erase(&session->entries, refobj_slot(id));
-	last = session_unlink(session, e, &act);
+	last = session_release_entry(session, e);
 	xa_unlock(&session->entries);
 	refobj_settle(session->registry);
 	session_free_entry(session, e);
