@@ -27,7 +27,7 @@ int main(int argc, char **argv)
 	}
 	/* Looking takes no reference: the object may end at any time. */
 	n = refobj_lookup(session, argv[1], NULL, &id);
-	if (!n)
+	if (n >= 0)
 		n = refobj_holders(session, id, &holders);
 	if (n < 0) {
 		fprintf(stderr, "holders: %s: %s\n", argv[1], strerror(-n));

@@ -137,9 +137,9 @@ static size_t text_columns(const struct table *table,
 	size_t n = 0, i;
 
 	if (selection.table == table) {
-		memcpy(columns, selection.columns,
-		       selection.n * sizeof(*columns));
-		return selection.n;
+		for (; n < selection.n; n++)
+			columns[n] = selection.columns[n];
+		return n;
 	}
 	for (i = 0; i < table->n_columns && n < COLUMNS_MAX; i++)
 		if (is_default(table, &table->columns[i]))

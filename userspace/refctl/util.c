@@ -280,15 +280,16 @@ uint64_t host_clock(clockid_t clock)
 
 char *relative_time(uint64_t ns)
 {
+	const uint64_t minute = 60, hour = 60 * minute, day = 24 * hour;
 	uint64_t seconds = ns / NSEC_PER_SEC;
 
-	if (seconds < 60)
+	if (seconds < minute)
 		return xprintf("%" PRIu64 "s", seconds);
-	if (seconds < 60 * 60)
-		return xprintf("%" PRIu64 "m", seconds / 60);
-	if (seconds < 48 * 60 * 60)
-		return xprintf("%" PRIu64 "h", seconds / (60 * 60));
-	return xprintf("%" PRIu64 "d", seconds / (24 * 60 * 60));
+	if (seconds < hour)
+		return xprintf("%" PRIu64 "m", seconds / minute);
+	if (seconds < 2 * day)
+		return xprintf("%" PRIu64 "h", seconds / hour);
+	return xprintf("%" PRIu64 "d", seconds / day);
 }
 
 char *owner_name(uint32_t uid)
