@@ -71,7 +71,8 @@ static bool session_reclaim(struct refobj_user *user)
 	struct refobj_session *s;
 	bool some = false;
 
-	if (signal_pending(current))
+	/* Who dies is not told, and must not go on for ever. */
+	if (fatal_signal_pending(current))
 		return false;
 
 	spin_lock(&user->lock);

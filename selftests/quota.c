@@ -7,11 +7,9 @@
 #define _GNU_SOURCE
 #include <grp.h>
 #include <linux/capability.h>
-#include <sched.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
+#include <pthread.h>
 
-#include "refobj_test.h"
+#include "refobj_proc.h"
 #include "../kselftest_harness.h"
 
 #define PARAMETERS	"/sys/module/refobj/parameters/"
@@ -432,6 +430,62 @@ TEST_F(quota, a_session_keeps_no_more_than_told)
 	EXPECT_GE(CACHE, more(self, REFERENCES));
 	close(self->fd);
 	EXPECT_EQ(0, more(self, REFERENCES));
+}
+
+static void nothing(int sig)
+{
+}
+
+struct creation {
+	struct refobj_create *args;
+	int fd;
+	int ret;
+};
+
+static void *create_in_a_trap(void *arg)
+{
+	struct creation *c = arg;
+
+	c->ret = ro_ioctl(c->fd, REFOBJ_IOC_CREATE, c->args);
+	return NULL;
+}
+
+/* A signal that comes in the middle of the call is no reason to refuse it. */
+TEST_F(quota, references_kept_are_given_back_in_spite_of_a_signal)
+{
+	struct sigaction sa = { .sa_handler = nothing };
+	struct creation c = { .fd = self->fd };
+	pthread_t thread;
+	struct ro_trap trap;
+	void *page;
+	__u64 id;
+	int ret;
+
+	ret = ro_trap_open(&trap, 1, true);
+	if (!ret) {
+		c.args = trap.mem;
+		*c.args = (struct refobj_create) {
+			.size = sizeof(*c.args), .initial = 20,
+		};
+		ret = ro_trap_set(&trap);
+	}
+	if (ret)
+		SKIP(return, "no such userfaultfd: %s", strerror(-ret));
+	ASSERT_EQ(0, allow(self, REFERENCES, 30));
+	ASSERT_EQ(1, create(self->second, "", 30, &id));
+	ASSERT_EQ(0, ro_release(self->second, id, 29));
+	ASSERT_EQ(30, more(self, REFERENCES));
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &sa, NULL));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, create_in_a_trap, &c));
+	page = ro_trap_wait(&trap);
+	ASSERT_NE(NULL, page);
+	/* Pending from now on, until the call is over. */
+	EXPECT_EQ(0, pthread_kill(thread, SIGUSR1));
+	EXPECT_EQ(0, ro_trap_let(&trap, page));
+	EXPECT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(1, c.ret);
+	EXPECT_EQ(21, more(self, REFERENCES));
 }
 
 TEST_F(quota, references_are_given_back_by_release_all)
