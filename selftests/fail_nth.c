@@ -172,6 +172,20 @@ static int do_open(struct world *w)
 	return w->extra < 0 ? -errno : 0;
 }
 
+/* By a uid that has no account yet. Group 0 is what opens the device node. */
+static int do_open_as_another(struct world *w)
+{
+	int ret;
+
+	if (seteuid(4321))
+		return -errno;
+	ret = do_open(w);
+	/* It needs memory too, which fails once. */
+	if (seteuid(0) && seteuid(0))
+		abort();
+	return ret;
+}
+
 /* Cannot fail, and ends all that the session held. */
 static int do_close(struct world *w)
 {
@@ -461,6 +475,7 @@ FIXTURE_VARIANT(fail_nth)
 #define CHANGES .changes = true
 
 CALL(open, 0, CHANGES);
+CALL(open_as_another, 0, CHANGES);
 CALL(close, 0, CHANGES, .never_fails = true);
 CALL(info, 0);
 CALL(create_named, 1, CHANGES);

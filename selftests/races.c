@@ -543,6 +543,42 @@ TEST_F_TIMEOUT(races, threads_become_one_holder, PATIENCE)
 	close(arena->fd);
 }
 
+/* The first sessions of a uid: they find, or make, one account. */
+static void open_the_first(int me)
+{
+	struct refobj_info info = { .size = sizeof(info) };
+	int round, ret, fd;
+
+	for (round = 0; round < arena->rounds; round++) {
+		/* Group 0 opens the device; the uid has been there before. */
+		ret = seteuid(70000 + round % 3);
+		MUST(!ret, errno);
+		meet();
+		fd = ro_open();
+		MUST(fd >= 0, fd);
+		ret = ro_create(fd, NULL, 0, 1 + me, NULL);
+		MUST(ret == 1, ret);
+		meet();
+		ret = ro_ioctl(fd, REFOBJ_IOC_INFO, &info);
+		MUST(!ret, ret);
+		MUST(info.objects_used == (__u64)arena->racers,
+		     info.objects_used);
+		MUST(info.references_used == 10, info.references_used);
+		meet();
+		close(fd);
+		ret = seteuid(0);
+		MUST(!ret, errno);
+	}
+}
+
+TEST_F_TIMEOUT(races, sessions_of_a_uid_have_one_account, PATIENCE)
+{
+	arena_open(4, 300);
+	race_processes(open_the_first);
+	EXPECT_STREQ("", surprise());
+	EXPECT_EQ(1200, ro_look_since(&self->look, "created"));
+}
+
 /* Two use a persistent object by name, two remove it. */
 static void destroy_the_used(int me)
 {
@@ -1440,6 +1476,121 @@ static int catch_records(struct held_still *h, struct refobj_holders *args,
 	h->cmd = REFOBJ_IOC_HOLDERS;
 	h->arg = args;
 	return ro_trap_set(&h->trap);
+}
+
+/*
+ * A signal that does not kill: it is pending while the call goes on.
+ */
+static void nothing(int sig)
+{
+}
+
+static int signal_pending_there(pthread_t thread)
+{
+	struct sigaction sa = { .sa_handler = nothing };
+
+	return sigaction(SIGUSR1, &sa, NULL) ?: pthread_kill(thread, SIGUSR1);
+}
+
+/* It has lost its round, and a signal is there when the next is to start. */
+TEST_F(still, attach_is_interrupted)
+{
+	struct refobj_attach a = {
+		.size = sizeof(a), .count = 2, .name = "still",
+	};
+	int ret = catch_writing(&self->h, &a, sizeof(a));
+	__u64 id = 0;
+	void *page;
+
+	if (ret)
+		SKIP(return, "no such userfaultfd: %s", strerror(-ret));
+	self->h.cmd = REFOBJ_IOC_ATTACH;
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, call_held_still,
+				    &self->h));
+	page = next_stop(&self->h);
+	ASSERT_NE(NULL, page);
+	EXPECT_EQ(1, ro_create(self->look.fd, "still", 0, 1, &id));
+	EXPECT_EQ(0, signal_pending_there(self->thread));
+	EXPECT_EQ(0, ro_trap_let(&self->h.trap, page));
+	EXPECT_EQ(0, pthread_join(self->thread, NULL));
+	EXPECT_EQ(-EINTR, self->h.ret);
+	/* Nothing was done. */
+	EXPECT_EQ(1, ro_users(self->look.fd, id));
+	EXPECT_EQ(1, ro_look_since(&self->look, "created"));
+	EXPECT_EQ(0, ro_look_since(&self->look, "attaches"));
+	EXPECT_EQ(1, ro_look_since(&self->look, "refused_EINTR"));
+	EXPECT_EQ(1, ro_release(self->look.fd, id, 1));
+}
+
+TEST_F(still, holders_are_interrupted)
+{
+	struct refobj_holders h;
+	__u64 id = 0;
+	void *page;
+	int ret;
+
+	ASSERT_EQ(1, ro_create(self->look.fd, NULL, 0, 1, &id));
+	ret = catch_records(&self->h, &h, id, 8);
+	if (ret) {
+		ro_release(self->look.fd, id, 1);
+		SKIP(return, "no such userfaultfd: %s", strerror(-ret));
+	}
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, call_held_still,
+				    &self->h));
+	page = next_stop(&self->h);
+	ASSERT_NE(NULL, page);
+	EXPECT_EQ(0, signal_pending_there(self->thread));
+	EXPECT_EQ(0, ro_trap_let(&self->h.trap, page));
+	EXPECT_EQ(0, pthread_join(self->thread, NULL));
+	EXPECT_EQ(-EINTR, self->h.ret);
+	/* The place where the caller is has not moved. */
+	EXPECT_EQ(0ULL, h.cursor);
+	EXPECT_EQ(0U, h.count);
+	EXPECT_EQ(1, ro_ioctl(self->h.fd, self->h.cmd, &h) ?: (int)h.count);
+	EXPECT_EQ(1, ro_release(self->look.fd, id, 1));
+}
+
+/*
+ * A walk over many objects that the caller may not see ends at a signal, and
+ * goes on where it was.
+ */
+TEST_F(still, walk_is_interrupted)
+{
+	struct refobj_stat *st;
+	__u64 id[3] = { };
+	void *page;
+	int i, ret;
+
+	close(self->h.fd);
+	ASSERT_EQ(0, seteuid(65534));
+	self->h.fd = ro_open();
+	ASSERT_EQ(0, seteuid(0));
+	ASSERT_LE(0, self->h.fd);
+	ret = ro_trap_open(&self->h.trap, 1, false) ?:
+	      ro_trap_set(&self->h.trap);
+	if (ret)
+		SKIP(return, "no such userfaultfd: %s", strerror(-ret));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(1, ro_create(self->look.fd, NULL, 0, 1, &id[i]));
+	st = aligned_alloc(sysconf(_SC_PAGESIZE), sysconf(_SC_PAGESIZE));
+	ASSERT_NE(NULL, st);
+	*st = (struct refobj_stat){
+		.size = sizeof(*st), .flags = REFOBJ_STAT_NEXT,
+	};
+	self->h.cmd = REFOBJ_IOC_STAT;
+	self->h.arg = self->h.trap.mem;
+	ASSERT_EQ(0, pthread_create(&self->thread, NULL, call_held_still,
+				    &self->h));
+	page = next_stop(&self->h);
+	ASSERT_NE(NULL, page);
+	EXPECT_EQ(0, signal_pending_there(self->thread));
+	EXPECT_EQ(0, ro_trap_fill(&self->h.trap, page, st));
+	EXPECT_EQ(0, pthread_join(self->thread, NULL));
+	EXPECT_EQ(-EINTR, self->h.ret);
+	/* Without a signal there is nothing for it to see. */
+	EXPECT_EQ(-ENOENT, ro_ioctl(self->h.fd, self->h.cmd, self->h.arg));
+	free(st);
+	EXPECT_EQ(3, ro_release_all(self->look.fd, 0));
 }
 
 #define CROWD	220

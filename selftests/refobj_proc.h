@@ -363,4 +363,15 @@ static inline int ro_trap_let(struct ro_trap *t, void *page)
 	return 0;
 }
 
+/* The same where reading was caught, and this is what is to be read there. */
+static inline int ro_trap_fill(struct ro_trap *t, void *page, const void *from)
+{
+	struct uffdio_copy copy = {
+		.dst = (uintptr_t)page, .src = (uintptr_t)from,
+		.len = sysconf(_SC_PAGESIZE),
+	};
+
+	return ioctl(t->fd, UFFDIO_COPY, &copy) ? -errno : 0;
+}
+
 #endif /* REFOBJ_PROC_H */
