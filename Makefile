@@ -57,12 +57,12 @@ deps:
 	@$(TOP)/.ci/deps
 
 check: deps
-	@$(TOP)/.ci/check $(KERNELS)
+	@$(TOP)/.ci/check $(KERNELS) asan
 
 # The debug kernels are built when first asked for; then they are in the cache.
 check-debug: deps
 	@$(vm)/kernel fetch debug kcsan
-	@$(TOP)/.ci/check --no-host debug kcsan kmemleak detectors
+	@$(TOP)/.ci/check --no-host debug kcsan kmemleak detectors valgrind
 
 check-matrix: deps
 	@KERNELS="$(if $(filter command line environment,$(origin KERNELS)),$(KERNELS))" \
@@ -101,7 +101,8 @@ help:
 	@echo 'make deps             install the packages that all below needs (Debian)'
 	@echo 'make demo             see it work, in a virtual machine'
 	@echo 'make check            all tests, in virtual machines (KERNELS="$(KERNELS)")'
-	@echo 'make check-debug      the tests on kernels with KASAN, lockdep, KCSAN, kmemleak'
+	@echo 'make check-debug      the tests on kernels with KASAN, lockdep, KCSAN, kmemleak;'
+	@echo '                      the library and the tool under valgrind'
 	@echo 'make check-matrix     the tests on all kernels supported (KERNELS= picks)'
 	@echo 'make coverage         what of the module the tests reach'
 	@echo 'make fuzz             SECONDS=600 of fuzzing, on the debug kernel'

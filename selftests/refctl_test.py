@@ -74,6 +74,8 @@ def contains(words, text, what=''):
 
 def environment(**more):
     env = {'PATH': os.environ.get('PATH', '/usr/bin:/bin:/usr/sbin:/sbin'), 'LC_ALL': 'C', 'TERM': 'xterm'}
+    # for a tool that is built with sanitizers
+    env.update((name, value) for name, value in os.environ.items() if name.endswith('SAN_OPTIONS'))
     env.update(more)
     return env
 
