@@ -20,7 +20,7 @@ static int refobj_open(struct inode *inode, struct file *file)
 	if (IS_ERR(session))
 		return PTR_ERR(session);
 	file->private_data = session;
-	return nonseekable_open(inode, file);
+	return stream_open(inode, file);
 }
 
 static int refobj_flush(struct file *file, fl_owner_t id)
