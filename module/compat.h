@@ -21,7 +21,7 @@
 
 /* Since 6.16, where anonymous inodes look like regular files. */
 #ifndef IS_ANON_FILE
-#define IS_ANON_FILE(inode)	false
+#define IS_ANON_FILE(inode)	((void)(inode), false)
 #endif
 
 /* Since 6.8 it can also write the number to user space; no macro tells. */

@@ -697,48 +697,37 @@ static int refobj_cmd_get_value(struct refobj_call *call)
 	return err ?: refobj_reply(call);
 }
 
-/* The two objects of an edge; the second one is to be seen with @want. */
-static int refobj_get_pair(struct refobj_call *call, u32 want,
-			   struct refobj **owner, struct refobj **dep)
+/* LINK and UNLINK; the second object must be visible to who links it. */
+static int refobj_cmd_edge(struct refobj_call *call, bool link)
 {
 	struct refobj_link *args = &call->args.link;
+	struct refobj_session *s = call->session;
+	struct refobj *owner, *dep;
+	int err;
 
-	*owner = refobj_session_find(call->session, args->id, 2);
-	if (IS_ERR(*owner))
-		return PTR_ERR(*owner);
-	*dep = refobj_session_find(call->session, args->dep, want);
-	if (!IS_ERR(*dep))
-		return 0;
-	refobj_put(*owner);
-	return PTR_ERR(*dep);
+	owner = refobj_session_find(s, args->id, 2);
+	if (IS_ERR(owner))
+		return PTR_ERR(owner);
+	dep = refobj_session_find(s, args->dep, link ? 4 : 0);
+	if (IS_ERR(dep)) {
+		refobj_put(owner);
+		return PTR_ERR(dep);
+	}
+	err = link ? refobj_edge_link(s, owner, dep) :
+		     refobj_edge_unlink(owner, dep);
+	refobj_put(owner);
+	refobj_put(dep);
+	return err;
 }
 
 static int refobj_cmd_link(struct refobj_call *call)
 {
-	struct refobj *owner, *dep;
-	int err;
-
-	err = refobj_get_pair(call, 4, &owner, &dep);
-	if (err)
-		return err;
-	err = refobj_edge_link(call->session, owner, dep);
-	refobj_put(owner);
-	refobj_put(dep);
-	return err;
+	return refobj_cmd_edge(call, true);
 }
 
 static int refobj_cmd_unlink(struct refobj_call *call)
 {
-	struct refobj *owner, *dep;
-	int err;
-
-	err = refobj_get_pair(call, 0, &owner, &dep);
-	if (err)
-		return err;
-	err = refobj_edge_unlink(owner, dep);
-	refobj_put(owner);
-	refobj_put(dep);
-	return err;
+	return refobj_cmd_edge(call, false);
 }
 
 static int refobj_cmd_export(struct refobj_call *call)

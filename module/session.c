@@ -433,8 +433,8 @@ static int session_acquire_held(struct refobj_session *s,
  * inlined, as all that is not taking more of what is held: its locals would cost
  * the way that matters.
  */
-static noinline int session_acquire_new(struct refobj_session *s, struct refobj *object,
-			       u32 n, u32 how)
+static noinline int session_acquire_new(struct refobj_session *s,
+					struct refobj *object, u32 n, u32 how)
 {
 	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_ACQUIRE);
 	struct refobj_entry *e;
@@ -670,7 +670,7 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
 			    u64 *references, const struct refobj_act *act)
 {
 	XA_STATE(xas, &s->entries, 0);
-	struct refobj_entry *e, *next;
+	struct refobj_entry *e;
 	int lasts = 0, n;
 
 	do {
@@ -693,8 +693,11 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
 		*entries += n;
 		refobj_settle(s->registry);
 
-		list_for_each_entry_safe(e, next, &batch, mark.node)
+		while ((e = list_first_entry_or_null(&batch, struct refobj_entry,
+						     mark.node))) {
+			list_del(&e->mark.node);
 			session_free_entry(s, e);
+		}
 		cond_resched();
 	} while (n == REFOBJ_BATCH);
 	return lasts;
