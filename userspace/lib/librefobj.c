@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * librefobj: a call per command of /dev/refobj. librefobj.h has the contract.
+ * librefobj: sessions, and a call for each command that works on objects.
+ * librefobj.h has the contract.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "librefobj.h"
+#include "internal.h"
 
 #define DEFAULT_DEVICE	"/dev/refobj"
-
-struct refobj_session {
-	int fd;
-	uint64_t process;
-};
 
 /*
  * Which process this is, without a system call: a word in a page that the
@@ -34,7 +29,7 @@ static uint64_t this_process(void)
 	return __atomic_load_n(process_word, __ATOMIC_RELAXED);
 }
 
-static int mark_process(void)
+int refobj__mark_process(void)
 {
 	static uint32_t forks;
 	int ret = 0;
@@ -65,17 +60,18 @@ static int mark_process(void)
 	return ret;
 }
 
-static int is_ours(const struct refobj_session *session)
+bool refobj__is_ours(const struct refobj_session *session)
 {
-	return session->process == this_process();
+	return __atomic_load_n(&session->process, __ATOMIC_RELAXED) ==
+	       this_process();
 }
 
-static int call(const struct refobj_session *session, unsigned long cmd,
-		void *arg)
+int refobj__call(const struct refobj_session *session, unsigned long cmd,
+		 void *arg)
 {
 	int saved = errno, ret;
 
-	if (!is_ours(session))
+	if (!refobj__is_ours(session))
 		return -ECHILD;
 	ret = ioctl(session->fd, cmd, arg);
 	if (ret < 0) {
@@ -85,7 +81,7 @@ static int call(const struct refobj_session *session, unsigned long cmd,
 	return ret;
 }
 
-static int put_string(char *field, size_t size, const char *string)
+int refobj__put_string(char *field, size_t size, const char *string)
 {
 	size_t len = string ? strlen(string) : 0;
 
@@ -95,29 +91,40 @@ static int put_string(char *field, size_t size, const char *string)
 	return 0;
 }
 
-int refobj_open(struct refobj_session **session)
+static int set_owner(struct refobj_session *session, unsigned int flags)
+{
+	struct refobj_adopt args = { .size = sizeof(args), .flags = flags };
+
+	return refobj__call(session, REFOBJ_IOC_ADOPT, &args);
+}
+
+static int open_session(struct refobj_session **session, bool bound)
 {
 	const char *device = secure_getenv("REFOBJ_DEVICE");
 	struct refobj_session *new;
 	struct refobj_info info;
 	int saved = errno, ret;
 
-	ret = mark_process();
+	ret = refobj__mark_process();
 	if (ret)
 		goto restore;
-	new = malloc(sizeof(*new));
+	new = calloc(1, sizeof(*new));
 	if (!new) {
 		ret = -ENOMEM;
 		goto restore;
 	}
+	pthread_mutex_init(&new->lock, NULL);
 	new->process = this_process();
-	new->fd = open(device ? device : DEFAULT_DEVICE, O_RDWR | O_CLOEXEC);
+	new->fd = open(device ? device : DEFAULT_DEVICE,
+		       O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	if (new->fd < 0) {
 		ret = -errno;
 		goto free_new;
 	}
 	/* Whatever the path led to, it must speak our language. */
 	ret = refobj_info(new, &info);
+	if (!ret && !bound)
+		ret = set_owner(new, REFOBJ_ADOPT_NOBODY);
 	if (ret)
 		goto close_fd;
 	*session = new;
@@ -133,6 +140,38 @@ restore:
 	return ret;
 }
 
+int refobj_open(struct refobj_session **session)
+{
+	return open_session(session, true);
+}
+
+int refobj_open_unbound(struct refobj_session **session)
+{
+	return open_session(session, false);
+}
+
+int refobj_adopt(struct refobj_session *session, unsigned int flags)
+{
+	uint64_t before = session->process;
+	bool ours;
+	int ret;
+
+	ret = refobj__mark_process();
+	if (ret)
+		return ret;
+	ours = refobj__is_ours(session);
+	__atomic_store_n(&session->process, this_process(), __ATOMIC_RELAXED);
+	ret = set_owner(session, flags);
+	if (ret) {
+		__atomic_store_n(&session->process, before, __ATOMIC_RELAXED);
+	} else if (!ours && session->depth &&
+		   !pthread_equal(session->dispatcher, pthread_self())) {
+		/* That thread has stayed in the parent. */
+		session->depth = 0;
+	}
+	return ret;
+}
+
 void refobj_close(struct refobj_session *session)
 {
 	int saved = errno;
@@ -141,23 +180,24 @@ void refobj_close(struct refobj_session *session)
 		return;
 	/*
 	 * In a forked child too: its copy of the descriptor is of no use to it,
-	 * and would keep the parent's references alive after the parent.
+	 * and may keep the parent's references alive after the parent.
 	 */
 	close(session->fd);
+	refobj__free_watches(session, refobj__is_ours(session));
 	free(session);
 	errno = saved;
 }
 
 int refobj_fd(const struct refobj_session *session)
 {
-	return is_ours(session) ? session->fd : -ECHILD;
+	return refobj__is_ours(session) ? session->fd : -ECHILD;
 }
 
 int refobj_info(struct refobj_session *session, struct refobj_info *info)
 {
 	memset(info, 0, sizeof(*info));
 	info->size = sizeof(*info);
-	return call(session, REFOBJ_IOC_INFO, info);
+	return refobj__call(session, REFOBJ_IOC_INFO, info);
 }
 
 int refobj_create(struct refobj_session *session, const char *name,
@@ -169,15 +209,16 @@ int refobj_create(struct refobj_session *session, const char *name,
 		.flags = attr ? attr->flags : 0,
 		.mode = attr ? attr->mode : 0,
 		.initial = initial,
+		.linger_ms = attr ? attr->linger_ms : 0,
 	};
 	int ret;
 
-	ret = put_string(args.name, sizeof(args.name), name);
+	ret = refobj__put_string(args.name, sizeof(args.name), name);
 	if (!ret)
-		ret = put_string(args.type, sizeof(args.type),
-				 attr ? attr->type : NULL);
+		ret = refobj__put_string(args.type, sizeof(args.type),
+					 attr ? attr->type : NULL);
 	if (!ret)
-		ret = call(session, REFOBJ_IOC_CREATE, &args);
+		ret = refobj__call(session, REFOBJ_IOC_CREATE, &args);
 	if (ret >= 0 && id)
 		*id = args.id;
 	return ret;
@@ -192,15 +233,16 @@ int refobj_attach(struct refobj_session *session, const char *name,
 		.flags = attr ? attr->flags : 0,
 		.mode = attr ? attr->mode : 0,
 		.count = count,
+		.linger_ms = attr ? attr->linger_ms : 0,
 	};
 	int ret;
 
-	ret = put_string(args.name, sizeof(args.name), name);
+	ret = refobj__put_string(args.name, sizeof(args.name), name);
 	if (!ret)
-		ret = put_string(args.type, sizeof(args.type),
-				 attr ? attr->type : NULL);
+		ret = refobj__put_string(args.type, sizeof(args.type),
+					 attr ? attr->type : NULL);
 	if (!ret)
-		ret = call(session, REFOBJ_IOC_ATTACH, &args);
+		ret = refobj__call(session, REFOBJ_IOC_ATTACH, &args);
 	if (ret >= 0 && id)
 		*id = args.id;
 	if (ret >= 0 && created)
@@ -214,11 +256,11 @@ int refobj_lookup(struct refobj_session *session, const char *name,
 	struct refobj_lookup args = { .size = sizeof(args) };
 	int ret;
 
-	ret = put_string(args.name, sizeof(args.name), name);
+	ret = refobj__put_string(args.name, sizeof(args.name), name);
 	if (!ret)
-		ret = put_string(args.type, sizeof(args.type), type);
+		ret = refobj__put_string(args.type, sizeof(args.type), type);
 	if (!ret)
-		ret = call(session, REFOBJ_IOC_LOOKUP, &args);
+		ret = refobj__call(session, REFOBJ_IOC_LOOKUP, &args);
 	if (!ret)
 		*id = args.id;
 	return ret;
@@ -236,9 +278,9 @@ int refobj_acquire_as(struct refobj_session *session, uint64_t id,
 	struct refobj_acquire args = {
 		.size = sizeof(args), .flags = flags, .id = id, .count = count,
 	};
-	int ret = put_string(args.type, sizeof(args.type), type);
+	int ret = refobj__put_string(args.type, sizeof(args.type), type);
 
-	return ret ? ret : call(session, REFOBJ_IOC_ACQUIRE, &args);
+	return ret ? ret : refobj__call(session, REFOBJ_IOC_ACQUIRE, &args);
 }
 
 int refobj_release(struct refobj_session *session, uint64_t id,
@@ -248,14 +290,14 @@ int refobj_release(struct refobj_session *session, uint64_t id,
 		.size = sizeof(args), .id = id, .count = count,
 	};
 
-	return call(session, REFOBJ_IOC_RELEASE, &args);
+	return refobj__call(session, REFOBJ_IOC_RELEASE, &args);
 }
 
 int refobj_release_all(struct refobj_session *session, uint64_t id)
 {
 	struct refobj_release_all args = { .size = sizeof(args), .id = id };
 
-	return call(session, REFOBJ_IOC_RELEASE_ALL, &args);
+	return refobj__call(session, REFOBJ_IOC_RELEASE_ALL, &args);
 }
 
 static int stat_call(struct refobj_session *session, struct refobj_stat *stat,
@@ -265,7 +307,7 @@ static int stat_call(struct refobj_session *session, struct refobj_stat *stat,
 	stat->size = sizeof(*stat);
 	stat->flags = flags;
 	stat->id = id;
-	return call(session, REFOBJ_IOC_STAT, stat);
+	return refobj__call(session, REFOBJ_IOC_STAT, stat);
 }
 
 int refobj_stat(struct refobj_session *session, uint64_t id,
@@ -292,7 +334,7 @@ int refobj_holders(struct refobj_session *session, uint64_t id,
 
 	/* The first call asks only how many; the walk ends with a cursor of 0. */
 	do {
-		ret = call(session, REFOBJ_IOC_HOLDERS, &args);
+		ret = refobj__call(session, REFOBJ_IOC_HOLDERS, &args);
 		if (ret)
 			goto fail;
 		have += args.count;
@@ -325,29 +367,63 @@ int refobj_destroy(struct refobj_session *session, uint64_t id)
 {
 	struct refobj_destroy args = { .size = sizeof(args), .id = id };
 
-	return call(session, REFOBJ_IOC_DESTROY, &args);
+	return refobj__call(session, REFOBJ_IOC_DESTROY, &args);
 }
 
 int refobj_set_why(struct refobj_session *session, uint64_t id, const char *why)
 {
 	struct refobj_set_why args = { .size = sizeof(args), .id = id };
-	int ret = put_string(args.why, sizeof(args.why), why);
+	int ret = refobj__put_string(args.why, sizeof(args.why), why);
 
-	return ret ? ret : call(session, REFOBJ_IOC_SET_WHY, &args);
+	return ret ? ret : refobj__call(session, REFOBJ_IOC_SET_WHY, &args);
 }
 
-const char *refobj_strstate(uint32_t state)
+int refobj_is_type(struct refobj_session *session, uint64_t id,
+		   const char *type)
 {
-	switch (state) {
-	case REFOBJ_STATE_IDLE:
-		return "idle";
-	case REFOBJ_STATE_READY:
-		return "ready";
-	case REFOBJ_STATE_DEAD:
-		return "dead";
-	default:
-		return "unknown";
-	}
+	struct refobj_stat stat;
+	int ret = refobj_stat(session, id, &stat);
+
+	return ret ? ret : !strcmp(stat.type, type ? type : "");
+}
+
+static int link_call(struct refobj_session *session, unsigned long cmd,
+		     uint64_t id, uint64_t dep)
+{
+	struct refobj_link args = {
+		.size = sizeof(args), .id = id, .dep = dep,
+	};
+
+	return refobj__call(session, cmd, &args);
+}
+
+int refobj_link(struct refobj_session *session, uint64_t id, uint64_t dep)
+{
+	return link_call(session, REFOBJ_IOC_LINK, id, dep);
+}
+
+int refobj_unlink(struct refobj_session *session, uint64_t id, uint64_t dep)
+{
+	return link_call(session, REFOBJ_IOC_UNLINK, id, dep);
+}
+
+int refobj_export(struct refobj_session *session, uint64_t id)
+{
+	struct refobj_export args = { .size = sizeof(args), .id = id };
+
+	return refobj__call(session, REFOBJ_IOC_EXPORT, &args);
+}
+
+int refobj_import(struct refobj_session *session, int fd, uint64_t *id)
+{
+	struct refobj_import args = {
+		.size = sizeof(args), .fd = fd, .count = 1,
+	};
+	int ret = refobj__call(session, REFOBJ_IOC_IMPORT, &args);
+
+	if (ret >= 0 && id)
+		*id = args.id;
+	return ret;
 }
 
 const char *refobj_version(void)
