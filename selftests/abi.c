@@ -20,11 +20,14 @@
 
 ASSERT_OFFSET(refobj_info, features, 24);
 ASSERT_OFFSET(refobj_info, registry, 96);
+ASSERT_OFFSET(refobj_info, watches_max, 104);
 ASSERT_OFFSET(refobj_create, id, 16);
 ASSERT_OFFSET(refobj_create, type, 88);
+ASSERT_OFFSET(refobj_create, linger_ms, 120);
 ASSERT_OFFSET(refobj_attach, id, 16);
 ASSERT_OFFSET(refobj_attach, created, 24);
 ASSERT_OFFSET(refobj_attach, type, 96);
+ASSERT_OFFSET(refobj_attach, linger_ms, 128);
 ASSERT_OFFSET(refobj_lookup, id, 8);
 ASSERT_OFFSET(refobj_lookup, type, 80);
 ASSERT_OFFSET(refobj_acquire, id, 8);
@@ -35,6 +38,13 @@ ASSERT_OFFSET(refobj_stat, id, 8);
 ASSERT_OFFSET(refobj_stat, created_ns, 48);
 ASSERT_OFFSET(refobj_stat, held, 72);
 ASSERT_OFFSET(refobj_stat, type, 144);
+ASSERT_OFFSET(refobj_stat, linger_ms, 176);
+ASSERT_OFFSET(refobj_stat, watches, 180);
+ASSERT_OFFSET(refobj_stat, value_version, 184);
+ASSERT_OFFSET(refobj_stat, value_size, 192);
+ASSERT_OFFSET(refobj_stat, has_file, 196);
+ASSERT_OFFSET(refobj_stat, builder, 200);
+ASSERT_OFFSET(refobj_stat, edges, 204);
 ASSERT_OFFSET(refobj_holder, session, 8);
 ASSERT_OFFSET(refobj_holder, start_ns, 24);
 ASSERT_OFFSET(refobj_holder, why, 56);
@@ -159,10 +169,10 @@ struct command {
 	int result;		/* of a success */
 	__u32 flags;		/* those that it knows */
 	void (*build)(struct world *w, void *arg);
-	unsigned int reserved, reserved_end;	/* bytes refused unless zero */
 	struct {
 		unsigned int start, end;
-	} out[2];		/* bytes that a success overwrites */
+	} reserved[2],		/* bytes refused unless zero */
+	  out[2];		/* bytes that a success overwrites */
 };
 
 FIXTURE(abi) {
@@ -178,7 +188,7 @@ FIXTURE_VARIANT(abi) {
 FIXTURE_VARIANT_ADD(abi, info) {
 	.c = {
 		.cmd = REFOBJ_IOC_INFO,
-		.min = sizeof(struct refobj_info),
+		.min = offsetof(struct refobj_info, watches_max),
 		.writes = true,
 		.build = build_nothing,
 		.out[0].start = offsetof(struct refobj_info, version),
@@ -189,12 +199,14 @@ FIXTURE_VARIANT_ADD(abi, info) {
 FIXTURE_VARIANT_ADD(abi, create) {
 	.c = {
 		.cmd = REFOBJ_IOC_CREATE,
-		.min = sizeof(struct refobj_create),
+		.min = offsetof(struct refobj_create, linger_ms),
 		.writes = true,
 		.changes = true,
 		.result = 1,
-		.flags = REFOBJ_PERSISTENT,
+		.flags = REFOBJ_PERSISTENT | REFOBJ_BUILD,
 		.build = build_create,
+		.reserved[0].start = offsetof(struct refobj_create, reserved),
+		.reserved[0].end = sizeof(struct refobj_create),
 		.out[0].start = offsetof(struct refobj_create, id),
 		.out[0].end = offsetof(struct refobj_create, name),
 	},
@@ -203,14 +215,17 @@ FIXTURE_VARIANT_ADD(abi, create) {
 FIXTURE_VARIANT_ADD(abi, attach) {
 	.c = {
 		.cmd = REFOBJ_IOC_ATTACH,
-		.min = sizeof(struct refobj_attach),
+		.min = offsetof(struct refobj_attach, linger_ms),
 		.writes = true,
 		.changes = true,
 		.result = 1,
-		.flags = REFOBJ_PERSISTENT | REFOBJ_ATTACH_EXISTING,
+		.flags = REFOBJ_PERSISTENT | REFOBJ_BUILD |
+			 REFOBJ_ATTACH_EXISTING,
 		.build = build_attach,
-		.reserved = offsetof(struct refobj_attach, reserved),
-		.reserved_end = offsetof(struct refobj_attach, name),
+		.reserved[0].start = offsetof(struct refobj_attach, reserved),
+		.reserved[0].end = offsetof(struct refobj_attach, name),
+		.reserved[1].start = offsetof(struct refobj_attach, reserved2),
+		.reserved[1].end = sizeof(struct refobj_attach),
 		.out[0].start = offsetof(struct refobj_attach, id),
 		.out[0].end = offsetof(struct refobj_attach, reserved),
 	},
@@ -232,10 +247,10 @@ FIXTURE_VARIANT_ADD(abi, acquire) {
 		.cmd = REFOBJ_IOC_ACQUIRE,
 		.min = offsetof(struct refobj_acquire, type),
 		.changes = true,
-		.flags = REFOBJ_ACQUIRE_NOT_ZERO,
+		.flags = REFOBJ_ACQUIRE_NOT_ZERO | REFOBJ_ACQUIRE_BUILD,
 		.build = build_acquire,
-		.reserved = offsetof(struct refobj_acquire, reserved),
-		.reserved_end = offsetof(struct refobj_acquire, type),
+		.reserved[0].start = offsetof(struct refobj_acquire, reserved),
+		.reserved[0].end = offsetof(struct refobj_acquire, type),
 	},
 };
 
@@ -245,8 +260,8 @@ FIXTURE_VARIANT_ADD(abi, release) {
 		.min = sizeof(struct refobj_release),
 		.changes = true,
 		.build = build_release,
-		.reserved = offsetof(struct refobj_release, reserved),
-		.reserved_end = sizeof(struct refobj_release),
+		.reserved[0].start = offsetof(struct refobj_release, reserved),
+		.reserved[0].end = sizeof(struct refobj_release),
 	},
 };
 
@@ -263,12 +278,12 @@ FIXTURE_VARIANT_ADD(abi, release_all) {
 FIXTURE_VARIANT_ADD(abi, stat) {
 	.c = {
 		.cmd = REFOBJ_IOC_STAT,
-		.min = sizeof(struct refobj_stat),
+		.min = offsetof(struct refobj_stat, linger_ms),
 		.writes = true,
 		.flags = REFOBJ_STAT_NEXT,
 		.build = build_stat,
-		.reserved = offsetof(struct refobj_stat, reserved),
-		.reserved_end = offsetof(struct refobj_stat, name),
+		.reserved[0].start = offsetof(struct refobj_stat, reserved),
+		.reserved[0].end = offsetof(struct refobj_stat, name),
 		.out[0].start = offsetof(struct refobj_stat, state),
 		.out[0].end = offsetof(struct refobj_stat, reserved),
 		.out[1].start = offsetof(struct refobj_stat, name),
@@ -585,14 +600,16 @@ TEST_F(abi, each_unknown_flag_is_refused)
 TEST_F(abi, each_byte_of_reserved_fields_is_refused)
 {
 	const struct command *c = &variant->c;
-	unsigned int at;
+	unsigned int i, at;
 	char *arg;
 
-	for (at = c->reserved; at < c->reserved_end; at++) {
-		arg = argument(self->w, c, self->arena, ksize(c));
-		arg[at] = 1;
-		refused(_metadata, self->w, EOPNOTSUPP, c->cmd, arg, "byte",
-			at);
+	for (i = 0; i < ARRAY_SIZE(c->reserved); i++) {
+		for (at = c->reserved[i].start; at < c->reserved[i].end; at++) {
+			arg = argument(self->w, c, self->arena, ksize(c));
+			arg[at] = 1;
+			refused(_metadata, self->w, EOPNOTSUPP, c->cmd, arg,
+				"byte", at);
+		}
 	}
 }
 
@@ -761,28 +778,152 @@ TEST_F(abi, wrong_magic_is_no_command)
 	}
 }
 
-/* What programs compiled before ACQUIRE learned of types still pass. */
-TEST(old_caller_acquires_with_24_bytes)
-{
-	struct {
-		__u32 size, flags;
-		__u64 id;
-		__u32 count, reserved;
-		unsigned char canary[32];
-	} old = { .size = 24, .count = 3 };
-	int fd = ro_open(), i;
+/*
+ * What programs that were compiled with an older header still pass, and what
+ * they may rely on: what follows the structure is theirs, and what they do not
+ * know of is as it was before there was such a thing.
+ */
+FIXTURE(old_caller) {
+	int fd;
+	union {
+		struct refobj_info info;
+		struct refobj_create create;
+		struct refobj_attach attach;
+		struct refobj_acquire acquire;
+		struct refobj_stat stat;
+		char bytes[256];
+	} arg;
+};
 
-	if (fd == -ENOENT)
+FIXTURE_SETUP(old_caller)
+{
+	self->fd = ro_open();
+	if (self->fd == -ENOENT)
 		SKIP(return, "no " REFOBJ_DEV ": load refobj.ko");
-	ASSERT_LE(0, fd);
-	ASSERT_EQ(1, ro_create(fd, NULL, 0, 1, &old.id));
-	memset(old.canary, POISON, sizeof(old.canary));
-	EXPECT_EQ(0, ro_ioctl(fd, _IOC(_IOC_WRITE, REFOBJ_IOC_MAGIC, 4, 24),
-			      &old));
-	EXPECT_EQ(4, ro_users(fd, old.id));
-	for (i = 0; i < 32; i++)
-		EXPECT_EQ(POISON, old.canary[i]);
-	close(fd);
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(old_caller)
+{
+	close(self->fd);
+}
+
+/* A call with the first @size bytes of a structure, which others follow. */
+static int call_old(struct __test_metadata *_metadata,
+		    FIXTURE_DATA(old_caller) * self, unsigned int cmd,
+		    __u32 size)
+{
+	unsigned int i;
+	int ret;
+
+	memcpy(self->arg.bytes, &size, sizeof(size));
+	memset(self->arg.bytes + size, POISON, sizeof(self->arg) - size);
+	ret = ro_ioctl(self->fd, _IOC(_IOC_DIR(cmd), REFOBJ_IOC_MAGIC,
+				      _IOC_NR(cmd), size), &self->arg);
+	EXPECT_EQ(0, memcmp(&size, self->arg.bytes, sizeof(size)));
+	for (i = size; i < sizeof(self->arg); i++) {
+		EXPECT_EQ(POISON, (unsigned char)self->arg.bytes[i])
+			TH_LOG("byte %u, after the structure, was written", i);
+	}
+	return ret;
+}
+
+/* An object as it was before there were linger times and builders */
+static void is_plain(struct __test_metadata *_metadata,
+		     FIXTURE_DATA(old_caller) * self, __u64 id)
+{
+	struct refobj_stat st;
+
+	ASSERT_EQ(0, ro_stat(self->fd, id, &st));
+	EXPECT_EQ(REFOBJ_STATE_READY, st.state);
+	EXPECT_EQ(0, st.object_flags);
+	EXPECT_EQ(0, st.linger_ms);
+	EXPECT_EQ(0, st.builder);
+	EXPECT_EQ(1, ro_release(self->fd, id, st.users));
+	EXPECT_EQ(-ESTALE, ro_stat(self->fd, id, &st));
+}
+
+/* Before there was a quota of watches */
+TEST_F(old_caller, asks_for_info_with_104_bytes)
+{
+	struct refobj_info now = { .size = sizeof(now) };
+
+	EXPECT_EQ(0, call_old(_metadata, self, REFOBJ_IOC_INFO, 104));
+	EXPECT_EQ(0, ro_ioctl(self->fd, REFOBJ_IOC_INFO, &now));
+	now.size = 104;
+	EXPECT_EQ(0, memcmp(&now, &self->arg, 104));
+	EXPECT_LT(0, now.session);
+}
+
+/* Before objects lingered */
+TEST_F(old_caller, creates_with_120_bytes)
+{
+	self->arg.create = (struct refobj_create) {
+		.initial = 2, .name = NEW_NAME, .type = "abi",
+	};
+	EXPECT_EQ(1, call_old(_metadata, self, REFOBJ_IOC_CREATE, 120));
+	is_plain(_metadata, self, self->arg.create.id);
+}
+
+TEST_F(old_caller, attaches_with_128_bytes)
+{
+	__u64 id;
+
+	self->arg.attach = (struct refobj_attach) {
+		.count = 2, .name = NEW_NAME, .type = "abi",
+	};
+	EXPECT_EQ(1, call_old(_metadata, self, REFOBJ_IOC_ATTACH, 128));
+	EXPECT_EQ(1, self->arg.attach.created);
+	id = self->arg.attach.id;
+	EXPECT_EQ(0, call_old(_metadata, self, REFOBJ_IOC_ATTACH, 128));
+	EXPECT_EQ(0, self->arg.attach.created);
+	EXPECT_EQ(id, self->arg.attach.id);
+	EXPECT_EQ(4, ro_users(self->fd, id));
+	is_plain(_metadata, self, id);
+}
+
+/* It is told the builder is not he, so it does not wait for what never comes. */
+TEST_F(old_caller, attaches_to_what_is_being_built)
+{
+	int builder = ro_open();
+	__u64 id;
+
+	ASSERT_LE(0, builder);
+	EXPECT_EQ(REFOBJ_FIRST | REFOBJ_BUILDER,
+		  ro_create(builder, NEW_NAME, REFOBJ_BUILD, 1, &id));
+	self->arg.attach = (struct refobj_attach) {
+		.count = 2, .name = NEW_NAME,
+	};
+	EXPECT_EQ(0, call_old(_metadata, self, REFOBJ_IOC_ATTACH, 128));
+	EXPECT_EQ(id, self->arg.attach.id);
+	close(builder);
+	EXPECT_EQ(1, ro_release(self->fd, id, 2));
+}
+
+/* Before ACQUIRE learned of types */
+TEST_F(old_caller, acquires_with_24_bytes)
+{
+	__u64 id;
+
+	ASSERT_EQ(1, ro_create(self->fd, NULL, 0, 1, &id));
+	self->arg.acquire = (struct refobj_acquire) { .id = id, .count = 3 };
+	EXPECT_EQ(0, call_old(_metadata, self, REFOBJ_IOC_ACQUIRE, 24));
+	EXPECT_EQ(4, ro_users(self->fd, id));
+}
+
+/* Before there were linger times, watches, payloads, builders and edges */
+TEST_F(old_caller, asks_for_stat_with_176_bytes)
+{
+	struct refobj_stat now;
+	__u64 id;
+
+	ASSERT_EQ(1, ro_create(self->fd, NEW_NAME, 0, 5, &id));
+	self->arg.stat = (struct refobj_stat) { .id = id };
+	EXPECT_EQ(0, call_old(_metadata, self, REFOBJ_IOC_STAT, 176));
+	EXPECT_EQ(0, ro_stat(self->fd, id, &now));
+	now.size = 176;
+	EXPECT_EQ(0, memcmp(&now, &self->arg, 176));
+	EXPECT_EQ(5, now.users);
 }
 
 TEST(number_out_of_the_table_is_no_command)
@@ -794,7 +935,7 @@ TEST(number_out_of_the_table_is_no_command)
 	if (fd == -ENOENT)
 		SKIP(return, "no " REFOBJ_DEV ": load refobj.ko");
 	ASSERT_LE(0, fd);
-	for (nr = _IOC_NR(REFOBJ_IOC_SET_WHY) + 1; nr < 256; nr++)
+	for (nr = _IOC_NR(REFOBJ_IOC_ADOPT) + 1; nr < 256; nr++)
 		for (dir = 0; dir < 4; dir++) {
 			EXPECT_EQ(-ENOTTY,
 				  ro_ioctl(fd, _IOC(dir, REFOBJ_IOC_MAGIC, nr,

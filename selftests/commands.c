@@ -210,7 +210,10 @@ TEST_F(cmd, info_tells_the_limits_of_the_header)
 	EXPECT_EQ(REFOBJ_NAME_SIZE - 1, info.name_max);
 	EXPECT_EQ(REFOBJ_TYPE_SIZE - 1, info.type_max);
 	EXPECT_EQ(REFOBJ_WHY_SIZE - 1, info.why_max);
-	EXPECT_EQ(0, info.features);
+	EXPECT_EQ(REFOBJ_FEATURE_EVENTS | REFOBJ_FEATURE_LINGER |
+		  REFOBJ_FEATURE_BUILD | REFOBJ_FEATURE_PAYLOAD |
+		  REFOBJ_FEATURE_EDGES | REFOBJ_FEATURE_FDS |
+		  REFOBJ_FEATURE_OWNER, info.features);
 	EXPECT_EQ(REFOBJ_USERS_MAX, info.users_max);
 	EXPECT_EQ(REFOBJ_COUNT_MAX, info.count_max);
 }
@@ -248,6 +251,7 @@ TEST_F(cmd, info_shows_no_quota_to_a_privileged_session)
 	EXPECT_EQ(REFOBJ_UNLIMITED, info.objects_max);
 	EXPECT_EQ(REFOBJ_UNLIMITED, info.references_max);
 	EXPECT_EQ(REFOBJ_UNLIMITED, info.bytes_max);
+	EXPECT_EQ(REFOBJ_UNLIMITED, info.watches_max);
 }
 
 /* CREATE */

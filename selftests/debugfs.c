@@ -120,15 +120,18 @@ TEST_F(stats, has_every_line_once)
 		"created", "destroyed", "attaches", "acquires", "releases",
 		"references_acquired", "references_released",
 		"references_dropped", "activations", "deactivations",
-		"dropped_close", "dropped_exit",
+		"sessions_revoked", "events", "events_lost", "waits",
+		"publishes", "exports", "dropped_close", "dropped_exit",
 		"refused_ENOTTY", "refused_EFAULT", "refused_EINVAL",
 		"refused_E2BIG", "refused_EOPNOTSUPP", "refused_ENOMEM",
 		"refused_ENOENT", "refused_ESTALE", "refused_EACCES",
 		"refused_EEXIST", "refused_EPROTOTYPE", "refused_ERANGE",
 		"refused_EOVERFLOW", "refused_EDQUOT", "refused_EPERM",
 		"refused_EAGAIN", "refused_EBUSY", "refused_EINTR",
+		"refused_ETIMEDOUT", "refused_ELOOP", "refused_EBADF",
+		"refused_EMFILE", "refused_EXDEV", "refused_EOWNERDEAD",
 		"refused_other", "objects", "sessions", "references",
-		"users_peak",
+		"edges", "users_peak",
 	};
 	char line[128], name[64] = "", again[128];
 	unsigned int i, found, lines = 0;
@@ -176,7 +179,8 @@ TEST_F(stats, sessions)
 	close(fd);
 	EXPECT_CHANGES("");
 	close(copy);
-	EXPECT_CHANGES("sessions -1");
+	/* Its owner's last descriptor, whose close comes before the file's end */
+	EXPECT_CHANGES("sessions_revoked 1, sessions -1");
 }
 
 TEST_F(stats, create)
@@ -256,13 +260,15 @@ TEST_F(stats, release_all)
 
 TEST_F(stats, drop)
 {
+	static const char all[] =
+		"destroyed 2, deactivations 2, sessions_revoked 1, dropped_close 5, sessions -1";
 	int fd = ro_open();
 
 	ASSERT_EQ(1, ro_create(fd, NULL, 0, 2, NULL));
 	ASSERT_EQ(1, ro_create(fd, NULL, 0, 3, NULL));
 	changes(&self->mark);
 	close(fd);
-	EXPECT_CHANGES("destroyed 2, deactivations 2, dropped_close 5, sessions -1");
+	EXPECT_CHANGES(all);
 }
 
 TEST_F(stats, looking_counts_nothing)
