@@ -64,8 +64,89 @@ struct world {
 	int others[HOLDERS];	/* they hold @theirs */
 	int extra;		/* what the call opened, or -1 */
 	int file;		/* opened for the call to read, or -1 */
+	int memfd;		/* a payload */
+	int objfd;		/* object descriptor of @theirs, or -1 */
 	__u64 held, idle, theirs;
+	__u64 building;		/* by @s */
+	__u64 vacant;		/* that nobody builds and @s holds */
+	__u64 needed;		/* by @held */
 };
+
+#define VALUE	"a value"
+
+static int watch(int fd, __u64 id, unsigned int mask)
+{
+	struct refobj_watch a = {
+		.size = sizeof(a), .id = id, .mask = mask, .cookie = id,
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_WATCH, &a);
+}
+
+static int set_payload(int fd, __u64 id, int file)
+{
+	struct refobj_payload a = { .size = sizeof(a), .id = id, .fd = file };
+
+	return ro_ioctl(fd, REFOBJ_IOC_SET_PAYLOAD, &a);
+}
+
+static int set_value(int fd, __u64 id, const char *text)
+{
+	struct refobj_value a = {
+		.size = sizeof(a), .id = id, .data = (uintptr_t)text,
+		.length = strlen(text),
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_SET_VALUE, &a);
+}
+
+static int get_value(int fd, __u64 id, char *text, unsigned int room)
+{
+	struct refobj_value a = {
+		.size = sizeof(a), .id = id, .data = (uintptr_t)text,
+		.length = room,
+	};
+	int ret = ro_ioctl(fd, REFOBJ_IOC_GET_VALUE, &a);
+
+	return ret < 0 ? ret : (int)a.length;
+}
+
+static int link_to(int fd, __u64 id, __u64 dep)
+{
+	struct refobj_link a = { .size = sizeof(a), .id = id, .dep = dep };
+
+	return ro_ioctl(fd, REFOBJ_IOC_LINK, &a);
+}
+
+static int export(int fd, __u64 id)
+{
+	struct refobj_export a = { .size = sizeof(a), .id = id };
+
+	return ro_ioctl(fd, REFOBJ_IOC_EXPORT, &a);
+}
+
+/* What there is beyond references */
+static int world_fill(struct world *w)
+{
+	int builder = w->others[1];
+
+	w->memfd = memfd_create("payload", MFD_CLOEXEC);
+	w->objfd = export(w->others[0], w->theirs);
+	return w->memfd < 0 || w->objfd < 0 ||
+	       ro_create(w->s, "building", REFOBJ_BUILD, 1, &w->building) !=
+	       (REFOBJ_FIRST | REFOBJ_BUILDER) ||
+	       ro_create(builder, "vacant", REFOBJ_BUILD, 1, &w->vacant) !=
+	       (REFOBJ_FIRST | REFOBJ_BUILDER) ||
+	       ro_acquire(w->s, w->vacant, 1, 0) ||
+	       ro_release(builder, w->vacant, 1) ||
+	       ro_create(w->s, "needed", REFOBJ_PERSISTENT, 0, &w->needed) ||
+	       link_to(w->s, w->held, w->needed) ||
+	       set_payload(w->s, w->held, w->memfd) ||
+	       set_value(w->s, w->held, VALUE) ||
+	       watch(w->s, w->idle, REFOBJ_WATCH_ALL) ||
+	       watch(w->s, w->theirs, REFOBJ_WATCH_ALL) ||
+	       watch(w->others[0], w->held, REFOBJ_WATCH_ALL);
+}
 
 static int world_make(struct world *w)
 {
@@ -89,7 +170,7 @@ static int world_make(struct world *w)
 		ret |= ro_attach(w->others[i], "theirs", 0, 2, &w->theirs,
 				 NULL) < 0;
 	}
-	return ret ? -EIO : 0;
+	return ret || world_fill(w) ? -EIO : 0;
 }
 
 static void world_end(struct world *w)
@@ -100,10 +181,14 @@ static void world_end(struct world *w)
 		close(w->extra);
 	if (w->file >= 0)
 		close(w->file);
+	if (w->objfd >= 0)
+		close(w->objfd);
+	close(w->memfd);
 	ro_release_all(w->empty, 0);
 	if (w->s >= 0)
 		ro_release_all(w->s, 0);
 	ro_destroy(w->empty, w->idle);
+	ro_destroy(w->empty, w->needed);
 	close(w->empty);
 	if (w->s >= 0)
 		close(w->s);
@@ -114,10 +199,13 @@ static void world_end(struct world *w)
 /* All that a call might change. */
 struct snapshot {
 	struct refobj_stat held, idle, theirs, theirs_too;
-	struct refobj_holder holder[HOLDERS + 2];
-	__u64 objects_used, bytes_used;
-	long long objects, sessions, references;
+	struct refobj_stat building, vacant, needed;
+	struct refobj_holder holder[HOLDERS + 3];
+	__u64 objects_used, bytes_used, watches_used;
+	long long objects, sessions, references, edges;
 	int holders, found, walked;
+	int events, their_events;
+	char value[32];
 	char fdinfo[256];
 };
 
@@ -127,22 +215,33 @@ static void look(struct world *w, struct snapshot *s)
 	struct refobj_stat st = { .id = 0 };
 	char path[40], text[512], *ours;
 	int other = w->others[0];
+	int self = w->s < 0 ? other : w->s;
 	__u64 id;
 
 	memset(s, 0, sizeof(*s));
 	ro_ioctl(other, REFOBJ_IOC_INFO, &info);
 	s->objects_used = info.objects_used;
 	s->bytes_used = info.bytes_used;
+	s->watches_used = info.watches_used;
 	s->objects = ro_debugfs_stat("objects");
 	s->sessions = ro_debugfs_stat("sessions");
 	s->references = ro_debugfs_stat("references");
-	ro_stat(w->s < 0 ? other : w->s, w->held, &s->held);
+	s->edges = ro_debugfs_stat("edges");
+	ro_stat(self, w->held, &s->held);
 	ro_stat(other, w->idle, &s->idle);
-	ro_stat(w->s < 0 ? other : w->s, w->theirs, &s->theirs);
+	ro_stat(self, w->theirs, &s->theirs);
 	ro_stat(w->empty, w->theirs, &s->theirs_too);
+	ro_stat(self, w->building, &s->building);
+	ro_stat(self, w->vacant, &s->vacant);
+	ro_stat(self, w->needed, &s->needed);
 	s->holders = ro_holders(other, w->held, s->holder, 1, NULL);
 	s->holders += 10 * ro_holders(other, w->theirs, s->holder + 1,
 				      HOLDERS + 1, NULL);
+	s->holders += 100 * ro_holders(other, w->needed,
+				       s->holder + HOLDERS + 2, 1, NULL);
+	ioctl(self, FIONREAD, &s->events);
+	ioctl(other, FIONREAD, &s->their_events);
+	get_value(self, w->held, s->value, sizeof(s->value));
 	s->found = ro_lookup(other, "new", &id);
 	for (;;) {
 		__u64 last = st.id;
@@ -334,6 +433,242 @@ static int do_set_why_none(struct world *w)
 	return ro_set_why(w->s, w->held, "");
 }
 
+static int do_create_building(struct world *w)
+{
+	return create(w->empty, "new", "", REFOBJ_BUILD, 1);
+}
+
+static int do_create_lingering(struct world *w)
+{
+	struct refobj_create c = {
+		.size = sizeof(c), .flags = REFOBJ_PERSISTENT, .name = "new",
+		.linger_ms = 60000,
+	};
+
+	return ro_ioctl(w->s, REFOBJ_IOC_CREATE, &c);
+}
+
+static int do_attach_vacant(struct world *w)
+{
+	return ro_attach(w->empty, "vacant", REFOBJ_BUILD, 1, NULL, NULL);
+}
+
+static int do_acquire_vacant(struct world *w)
+{
+	return ro_acquire(w->s, w->vacant, 1, REFOBJ_ACQUIRE_BUILD);
+}
+
+/* The first watch of a session, which gives it a queue */
+static int do_watch_first(struct world *w)
+{
+	return watch(w->empty, w->theirs, REFOBJ_WATCH_ALL);
+}
+
+static int do_watch_another(struct world *w)
+{
+	return watch(w->s, w->held, REFOBJ_WATCH_DEFAULT);
+}
+
+static int do_watch_again(struct world *w)
+{
+	return watch(w->s, w->theirs, REFOBJ_WATCH(REFOBJ_EVENT_COUNT));
+}
+
+static int do_watch_end(struct world *w)
+{
+	return watch(w->s, w->theirs, 0);
+}
+
+static int do_read(struct world *w)
+{
+	struct refobj_event event[3];
+	ssize_t n = read(w->s, event, sizeof(event));
+
+	return n < 0 ? -errno : (int)(n / sizeof(event[0]));
+}
+
+static int do_fionread(struct world *w)
+{
+	int n;
+
+	return ioctl(w->s, FIONREAD, &n) ? -errno : 0;
+}
+
+static int wait_for(int fd, struct refobj_condition *c, unsigned int n,
+		    unsigned int flags)
+{
+	struct refobj_wait a = {
+		.size = sizeof(a), .flags = flags,
+		.conditions = (uintptr_t)c, .count = n,
+		.condition_size = sizeof(*c), .timeout_ns = ~0ULL,
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_WAIT, &a);
+}
+
+static int do_wait_any(struct world *w)
+{
+	struct refobj_condition c[] = {
+		{ .id = w->idle, .until = REFOBJ_UNTIL_ACTIVE },
+		{ .id = w->theirs, .until = REFOBJ_UNTIL_READY },
+	};
+
+	return wait_for(w->s, c, 2, 0);
+}
+
+static int do_wait_all(struct world *w)
+{
+	struct refobj_condition c[] = {
+		{ .id = w->held, .until = REFOBJ_UNTIL_USERS, .users = 3 },
+		{ .id = w->idle, .until = REFOBJ_UNTIL_IDLE },
+	};
+
+	return wait_for(w->s, c, 2, REFOBJ_WAIT_ALL);
+}
+
+static int do_wait_build(struct world *w)
+{
+	struct refobj_condition c = {
+		.id = w->vacant, .until = REFOBJ_UNTIL_READY,
+		.flags = REFOBJ_COND_BUILD,
+	};
+
+	return wait_for(w->s, &c, 1, 0);
+}
+
+static int do_publish(struct world *w)
+{
+	struct refobj_payload a = { .size = sizeof(a), .id = w->building };
+
+	return ro_ioctl(w->s, REFOBJ_IOC_PUBLISH, &a);
+}
+
+static int do_publish_file(struct world *w)
+{
+	struct refobj_payload a = {
+		.size = sizeof(a), .flags = REFOBJ_PUBLISH_FILE,
+		.id = w->building, .fd = w->memfd,
+	};
+
+	return ro_ioctl(w->s, REFOBJ_IOC_PUBLISH, &a);
+}
+
+static int do_set_payload(struct world *w)
+{
+	return set_payload(w->s, w->building, w->memfd);
+}
+
+static int do_set_payload_none(struct world *w)
+{
+	return set_payload(w->s, w->held, -1);
+}
+
+static int do_get_payload(struct world *w)
+{
+	struct refobj_payload a = { .size = sizeof(a), .id = w->held };
+
+	w->extra = ro_ioctl(w->s, REFOBJ_IOC_GET_PAYLOAD, &a);
+	return w->extra < 0 ? w->extra : 0;
+}
+
+static int do_set_value(struct world *w)
+{
+	return set_value(w->s, w->building, "another value");
+}
+
+static int do_set_value_again(struct world *w)
+{
+	return set_value(w->s, w->held, "a longer value");
+}
+
+static int do_set_value_none(struct world *w)
+{
+	return set_value(w->s, w->held, "");
+}
+
+static int do_get_value(struct world *w)
+{
+	char text[32];
+
+	return get_value(w->s, w->held, text, sizeof(text));
+}
+
+static int do_link(struct world *w)
+{
+	return link_to(w->s, w->held, w->idle);
+}
+
+static int do_link_idle(struct world *w)
+{
+	return link_to(w->s, w->idle, w->needed);
+}
+
+static int do_unlink(struct world *w)
+{
+	struct refobj_link a = {
+		.size = sizeof(a), .id = w->held, .dep = w->needed,
+	};
+
+	return ro_ioctl(w->s, REFOBJ_IOC_UNLINK, &a);
+}
+
+static int do_export(struct world *w)
+{
+	w->extra = export(w->s, w->held);
+	return w->extra < 0 ? w->extra : 0;
+}
+
+static int import(int fd, struct world *w)
+{
+	struct refobj_import a = {
+		.size = sizeof(a), .fd = w->objfd, .count = 2,
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_IMPORT, &a);
+}
+
+static int do_import_new(struct world *w)
+{
+	return import(w->empty, w);
+}
+
+static int do_import_held(struct world *w)
+{
+	return import(w->others[2], w);
+}
+
+static int do_adopt(struct world *w)
+{
+	struct refobj_adopt a = { .size = sizeof(a) };
+
+	return ro_ioctl(w->s, REFOBJ_IOC_ADOPT, &a);
+}
+
+static int do_adopt_nobody(struct world *w)
+{
+	struct refobj_adopt a = {
+		.size = sizeof(a), .flags = REFOBJ_ADOPT_NOBODY,
+	};
+
+	return ro_ioctl(w->s, REFOBJ_IOC_ADOPT, &a);
+}
+
+/* The first one lets the descriptor be told. */
+static int do_objfd_poll(struct world *w)
+{
+	struct pollfd p = { .fd = w->objfd, .events = POLLIN };
+
+	return poll(&p, 1, 0) < 0 ? -errno : p.revents;
+}
+
+static int do_objfd_close(struct world *w)
+{
+	int ret = close(w->objfd) ? -errno : 0;
+
+	w->objfd = -1;
+	return ret;
+}
+
 /* Looking /proc/PID up has errors of its own: the file is opened before. */
 static int prepare_fdinfo(struct world *w)
 {
@@ -407,7 +742,7 @@ static int do_attach_first(struct world *w)
 /* What the world came from, and must come back to. */
 struct base {
 	struct refobj_info info;
-	long long objects, sessions, references;
+	long long objects, sessions, references, edges;
 };
 
 static void base_look(int fd, struct base *base)
@@ -418,6 +753,7 @@ static void base_look(int fd, struct base *base)
 	base->objects = ro_debugfs_stat("objects");
 	base->sessions = ro_debugfs_stat("sessions");
 	base->references = ro_debugfs_stat("references");
+	base->edges = ro_debugfs_stat("edges");
 }
 
 /* The next @n-th place to fail fails; 0 disarms. */
@@ -494,7 +830,7 @@ CALL(acquire_held, 0, CHANGES);
 CALL(release, 0, CHANGES);
 CALL(release_last, 1, CHANGES);
 CALL(release_all, 1, CHANGES);
-CALL(release_session, 1, CHANGES);
+CALL(release_session, 3, CHANGES);
 CALL(stat, 0);
 CALL(stat_next, 0);
 CALL(holders, HOLDERS);
@@ -502,6 +838,38 @@ CALL(destroy, 0, CHANGES);
 CALL(set_why_session, 0, CHANGES);
 CALL(set_why_reference, 0, CHANGES);
 CALL(set_why_none, 0, CHANGES);
+CALL(create_building, REFOBJ_FIRST | REFOBJ_BUILDER, CHANGES);
+CALL(create_lingering, 0, CHANGES);
+CALL(attach_vacant, REFOBJ_BUILDER, CHANGES);
+CALL(acquire_vacant, REFOBJ_BUILDER, CHANGES);
+CALL(watch_first, 0, CHANGES);
+CALL(watch_another, 0, CHANGES);
+CALL(watch_again, 0, CHANGES);
+CALL(watch_end, 0, CHANGES);
+CALL(read, 2, CHANGES);
+CALL(fionread, 0);
+CALL(wait_any, 1);
+CALL(wait_all, 0);
+CALL(wait_build, REFOBJ_BUILDER, CHANGES);
+CALL(publish, 0, CHANGES);
+CALL(publish_file, 0, CHANGES);
+CALL(set_payload, 0, CHANGES);
+CALL(set_payload_none, 0, CHANGES);
+CALL(get_payload, 0);
+CALL(set_value, 0, CHANGES);
+CALL(set_value_again, 0, CHANGES);
+CALL(set_value_none, 0, CHANGES);
+CALL(get_value, strlen(VALUE));
+CALL(link, 0, CHANGES);
+CALL(link_idle, 0, CHANGES);
+CALL(unlink, 0, CHANGES);
+CALL(export, 0, CHANGES);
+CALL(import_new, 0, CHANGES);
+CALL(import_held, 0, CHANGES);
+CALL(adopt, 0);
+CALL(adopt_nobody, 0);
+CALL(objfd_poll, 0, CHANGES);
+CALL(objfd_close, 0, CHANGES, .never_fails = true);
 CALL(fdinfo, 0, .prepare = prepare_fdinfo);
 CALL(debugfs_stats, 0);
 CALL(debugfs_objects, 0);
@@ -545,6 +913,9 @@ FIXTURE_TEARDOWN(fail_nth)
 			EXPECT_EQ(0, write_file(settings[i].path,
 						self->saved[i]));
 }
+
+#define LEFT \
+	"%lld objects, %lld sessions, %lld references, %lld edges, %lld bytes, %lld watches"
 
 TEST_F_TIMEOUT(fail_nth, until_nothing_fails, 300)
 {
@@ -593,12 +964,15 @@ TEST_F_TIMEOUT(fail_nth, until_nothing_fails, 300)
 		world_end(&w);
 		base_look(self->observer, &now);
 		ASSERT_EQ(0, memcmp(&base, &now, sizeof(base)))
-			TH_LOG("%u: left: %lld objects, %lld sessions, %lld references, %lld bytes",
-			       n, now.objects - base.objects,
+			TH_LOG("%u: left: " LEFT, n,
+			       now.objects - base.objects,
 			       now.sessions - base.sessions,
 			       now.references - base.references,
+			       now.edges - base.edges,
 			       (long long)(now.info.bytes_used -
-					   base.info.bytes_used));
+					   base.info.bytes_used),
+			       (long long)(now.info.watches_used -
+					   base.info.watches_used));
 		if (!failed)
 			break;
 	}
@@ -785,6 +1159,88 @@ TEST_F_TIMEOUT(copy_out, holders, 120)
 			     &arg, 0);
 }
 
+TEST_F_TIMEOUT(copy_out, get_value, 120)
+{
+	char text[32];
+	struct refobj_value arg = {
+		.size = sizeof(arg), .id = self->w.held,
+		.data = (uintptr_t)text, .length = sizeof(text),
+	};
+
+	refused_at_each_byte(_metadata, self, self->w.s, REFOBJ_IOC_GET_VALUE,
+			     &arg, 0);
+}
+
+TEST_F_TIMEOUT(copy_out, bytes_of_a_value, 120)
+{
+	unsigned int all = strlen(VALUE), there;
+	char *second = self->mem + self->page;
+	struct snapshot before, after;
+
+	look(&self->w, &before);
+	ASSERT_EQ(0, mprotect(second, self->page, PROT_READ));
+	for (there = 0; there <= all; there++) {
+		EXPECT_EQ(there < all ? -EFAULT : (int)all,
+			  get_value(self->w.s, self->w.held, second - there,
+				    all))
+			TH_LOG("%u of %u bytes can be written", there, all);
+	}
+	look(&self->w, &after);
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+}
+
+TEST_F_TIMEOUT(copy_out, import_new, 120)
+{
+	struct refobj_import arg = {
+		.size = sizeof(arg), .fd = self->w.objfd, .count = 2,
+	};
+
+	refused_at_each_byte(_metadata, self, self->w.empty, REFOBJ_IOC_IMPORT,
+			     &arg, 0);
+}
+
+TEST_F_TIMEOUT(copy_out, import_held, 120)
+{
+	struct refobj_import arg = {
+		.size = sizeof(arg), .fd = self->w.objfd, .count = 2,
+	};
+
+	refused_at_each_byte(_metadata, self, self->w.others[1],
+			     REFOBJ_IOC_IMPORT, &arg, 0);
+}
+
+/* A record that cannot be written whole is still there to be read. */
+TEST_F_TIMEOUT(copy_out, events, 120)
+{
+	const unsigned int size = sizeof(struct refobj_event);
+	char *second = self->mem + self->page;
+	struct refobj_event event[2];
+	struct snapshot before, after;
+	unsigned int there;
+	ssize_t n;
+
+	look(&self->w, &before);
+	ASSERT_EQ(2 * size, before.events);
+	ASSERT_EQ(0, mprotect(second, self->page, PROT_READ));
+	for (there = 0; there < size; there++) {
+		n = read(self->w.s, second - there, 2 * size);
+		EXPECT_EQ(-1, n)
+			TH_LOG("%u bytes can be written", there);
+		EXPECT_EQ(EFAULT, errno);
+	}
+	look(&self->w, &after);
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+	/* One fits, and half of the other */
+	EXPECT_EQ(size, read(self->w.s, second - size - size / 2, 2 * size));
+	memcpy(event, second - size - size / 2, size);
+	EXPECT_EQ(1, event[0].seq);
+	EXPECT_EQ(self->w.idle, event[0].id);
+	EXPECT_EQ(size, read(self->w.s, event, sizeof(event)));
+	EXPECT_EQ(2, event[0].seq);
+	EXPECT_EQ(self->w.theirs, event[0].id);
+	EXPECT_EQ(REFOBJ_EVENT_SNAPSHOT, event[0].type);
+}
+
 /* The same of the records, cut, whole and filled up with zeros. */
 static void records_refused(struct __test_metadata *_metadata,
 			    FIXTURE_DATA(copy_out) * self, unsigned int size,
@@ -823,6 +1279,8 @@ TEST_F_TIMEOUT(copy_out, records_of_holders, 120)
 		for (rest = 0; rest < RESTS; rest++)
 			records_refused(_metadata, self, sizes[i], rest);
 	/* Readers that failed have left no mark: all can be let go. */
+	close(self->w.objfd);
+	self->w.objfd = -1;
 	for (i = 0; i < HOLDERS; i++)
 		EXPECT_EQ(i == HOLDERS - 1,
 			  ro_release_all(self->w.others[i], self->w.theirs));
