@@ -636,7 +636,7 @@ TEST_F(death, exit_of_a_thread_drops_nothing)
 /* Waits until /proc says that the leader of a process is a zombie. */
 static bool leader_has_left(pid_t pid)
 {
-	__u64 end = ro_now_ns() + 10000000000ULL;
+	__u64 end = ro_now_ns() + 10000000000ULL * ro_slow();
 	char path[40], state = 0;
 	FILE *f;
 

@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#include "../kselftest_harness.h"
 #include "refobj_proc.h"
+#include "../kselftest_harness.h"
 #include "library.h"
 
 #define LONG_NAME	"a name of sixty-four bytes, which is one more than there is room"

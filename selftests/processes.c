@@ -828,7 +828,7 @@ static int enter_new_netns(void)
 static bool wait_for_count(struct ro_look *look, const char *name,
 			   long long want)
 {
-	__u64 end = ro_now_ns() + 10000000000ULL;
+	__u64 end = ro_now_ns() + 10000000000ULL * ro_slow();
 
 	while (ro_look_since(look, name) != want) {
 		if (ro_now_ns() > end)

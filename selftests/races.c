@@ -1276,7 +1276,7 @@ static void live_in_a_namespace(int me)
 
 TEST_F_TIMEOUT(races, namespaces_that_come_and_go, PATIENCE)
 {
-	__u64 end = ro_now_ns() + 20000000000ULL;
+	__u64 end = ro_now_ns() + 20000000000ULL * ro_slow();
 	pid_t pid[WORKERS];
 	char buf[4096];
 
