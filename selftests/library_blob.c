@@ -6,8 +6,8 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
-#include "../kselftest_harness.h"
 #include "refobj_proc.h"
+#include "../kselftest_harness.h"
 #include "library.h"
 
 #define NAME	"lib-blob"

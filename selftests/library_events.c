@@ -6,8 +6,8 @@
 #include <poll.h>
 #include <pthread.h>
 
-#include "../kselftest_harness.h"
 #include "refobj_proc.h"
+#include "../kselftest_harness.h"
 #include "library.h"
 
 #define MAX_EVENTS	"/sys/module/refobj/parameters/max_events"
