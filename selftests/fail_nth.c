@@ -982,6 +982,127 @@ TEST_F_TIMEOUT(fail_nth, until_nothing_fails, 300)
 }
 
 /*
+ * The nodes of the tables are allocated in two ways, one after the other: a
+ * single failure passes unseen. Here all of them fail, and nothing else does.
+ */
+
+/* Set by slub_debug=A,radix_tree_node on the kernel's command line. */
+#define NODES	"/sys/kernel/slab/radix_tree_node/failslab"
+#define MARKED	"/proc/self/make-it-fail"
+
+static const struct setting node_settings[] = {
+	{ "/sys/kernel/debug/failslab/verbose", "0", true },
+	{ "/sys/kernel/debug/failslab/ignore-gfp-wait", "N", true },
+	{ "/sys/kernel/debug/failslab/cache-filter", "Y", true },
+	{ "/sys/kernel/debug/failslab/task-filter", "Y", true },
+	{ "/sys/kernel/debug/failslab/times", "-1", true },
+	/* The last: from here on they fail, for who is marked. */
+	{ "/sys/kernel/debug/failslab/probability", "100", true },
+};
+
+FIXTURE(no_nodes)
+{
+	char saved[RO_ARRAY_SIZE(node_settings)][16];
+	bool set[RO_ARRAY_SIZE(node_settings)];
+	int observer;
+};
+
+FIXTURE_VARIANT(no_nodes)
+{
+	int (*prepare)(struct world *w);
+	int (*call)(struct world *w);
+	int result;
+};
+
+static int prepare_netns(struct world *w)
+{
+	return unshare(CLONE_NEWNET) ? -errno : 0;
+}
+
+#define NODE_CALL(_name, _result, ...)					\
+	FIXTURE_VARIANT_ADD(no_nodes, _name)				\
+	{								\
+		.call = do_##_name, .result = (_result), __VA_ARGS__	\
+	}
+
+NODE_CALL(open, 0, .prepare = prepare_netns);
+NODE_CALL(open_as_another, 0);
+NODE_CALL(create_first, 1, .prepare = prepare_registry);
+NODE_CALL(create_anonymous, 1);
+NODE_CALL(attach_new, 1);
+NODE_CALL(attach_existing, 0);
+NODE_CALL(acquire_new, 0);
+
+FIXTURE_SETUP(no_nodes)
+{
+	const char *why = ro_obstacle();
+	char text[4];
+	unsigned int i;
+
+	if (why)
+		SKIP(return, "%s", why);
+	if (unshare(CLONE_NEWNET))
+		SKIP(return, "no network namespaces");
+	if (access(MARKED, W_OK))
+		SKIP(return, "no " MARKED
+		     ": a kernel without fault injection (CONFIG_FAULT_INJECTION)");
+	if (read_file(NODES, text, sizeof(text)) || text[0] != '1')
+		SKIP(return, NODES " is not 1");
+	for (i = 0; i < RO_ARRAY_SIZE(node_settings); i++) {
+		if (read_file(node_settings[i].path, self->saved[i],
+			      sizeof(self->saved[i])) ||
+		    write_file(node_settings[i].path, node_settings[i].value))
+			SKIP(return, "%s cannot be set: see config",
+			     node_settings[i].path);
+		self->set[i] = true;
+	}
+	self->observer = ro_open();
+	ASSERT_LE(0, self->observer);
+}
+
+FIXTURE_TEARDOWN(no_nodes)
+{
+	unsigned int i;
+
+	write_file(MARKED, "0");
+	for (i = RO_ARRAY_SIZE(node_settings); i--;)
+		if (self->set[i])
+			EXPECT_EQ(0, write_file(node_settings[i].path,
+						self->saved[i]));
+}
+
+TEST_F(no_nodes, refused)
+{
+	struct snapshot before, after;
+	struct base base, now;
+	struct world w;
+	int round, ret;
+
+	/* First as ever, so that all that the call runs through is at hand. */
+	for (round = 0; round < 2; round++) {
+		base_look(self->observer, &base);
+		ASSERT_EQ(0, world_make(&w));
+		if (variant->prepare)
+			ASSERT_EQ(0, variant->prepare(&w));
+		look(&w, &before);
+		if (round) {
+			ASSERT_EQ(0, write_file(MARKED, "1"));
+			ret = variant->call(&w);
+			ASSERT_EQ(0, write_file(MARKED, "0"));
+			EXPECT_EQ(-ENOMEM, ret);
+			look(&w, &after);
+			EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+		}
+		EXPECT_EQ(variant->result, variant->call(&w));
+		look(&w, &after);
+		EXPECT_NE(0, memcmp(&before, &after, sizeof(before)));
+		world_end(&w);
+		base_look(self->observer, &now);
+		EXPECT_EQ(0, memcmp(&base, &now, sizeof(base)));
+	}
+}
+
+/*
  * Results that cannot be written, from each byte of the structure on
  */
 
