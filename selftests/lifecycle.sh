@@ -291,6 +291,62 @@ loading_twice_is_refused() {
 	end_holder
 }
 
+# Each thing that can fail on the way into the kernel fails once: the module is
+# loaded, and works, or is not, and has left nothing.
+loading_survives_every_failure() {
+	[ -w /proc/self/fail-nth ] || skip "a kernel without fault injection"
+	faults=/sys/kernel/debug/fail
+	for setting in slab/ignore-gfp-wait=N slab/verbose=0 \
+		       _page_alloc/ignore-gfp-wait=N _page_alloc/min-order=0 \
+		       _page_alloc/verbose=0 _usercopy/verbose=0; do
+		file=$faults${setting%=*}
+		[ ! -f "$file" ] || echo "${setting#*=}" >"$file"
+	done
+	unload
+	# It is the slab allocator that shows a stack then.
+	echo 'refobj-expect: kmem_cache_create' >/dev/kmsg
+	perl -e '
+		use strict;
+		use POSIX qw(ENOMEM EFAULT);
+		open(my $ko, "<", $ARGV[0]) or die "$ARGV[0]: $!\n";
+		my $image = do { local $/; <$ko> };
+		open(my $nth, ">", "/proc/self/fail-nth") or die "fail-nth: $!\n";
+		my ($n, $refused, $left, $parameters, $name) = (0, 0, 0, "", "refobj");
+		for (my $failed = 1; $failed; ) {
+			# It can be read once: there is no way back to its start.
+			open(my $look, "<", "/proc/self/fail-nth") or die "fail-nth: $!\n";
+			syswrite($nth, ++$n) or die "fail-nth: $!\n";
+			# init_module(), delete_module()
+			my $ret = syscall(175, $image, length $image, $parameters);
+			my $errno = $! + 0;
+			# How many there were still to count. To look, and to
+			# disarm, may be what fails: then nothing else had.
+			$failed = sysread($look, $left, 9) && $left == 0;
+			syswrite($nth, 0) or syswrite($nth, 0) or die "fail-nth: $!\n";
+			if (!$ret) {
+				open(my $dev, "+<", "/dev/refobj") or die "$n: device: $!\n";
+				close($dev);
+				syscall(176, $name, 0) and die "$n: delete_module: $!\n";
+			} else {
+				$refused++;
+				die "$n: errno $errno\n" if $errno != ENOMEM && $errno != EFAULT;
+			}
+			for my $path ("/dev/refobj", "/sys/module/refobj",
+				      "/sys/kernel/debug/refobj") {
+				die "$n: $path is left\n" if -e $path;
+			}
+		}
+		print "$n places, $refused of them refused it\n";
+		exit($refused < 20);
+	' "$REFOBJ_KO"
+	status=$?
+	echo 'refobj-expect-end' >/dev/kmsg
+	[ $status -eq 0 ] || fail "see above"
+	nothing_left
+	load
+	works 0
+}
+
 every_parameter_is_honoured() {
 	set --
 	for file in "$sys"/parameters/*; do
@@ -423,7 +479,8 @@ set -- the_module_says_what_it_is every_parameter_is_described \
 	unloading_waits_for_what_has_just_died \
 	unloading_reaches_every_network_namespace \
 	unloading_is_safe_while_debugfs_is_open load_use_unload_ten_times \
-	loading_twice_is_refused every_parameter_is_honoured \
+	loading_twice_is_refused loading_survives_every_failure \
+	every_parameter_is_honoured \
 	the_limit_of_objects_is_enforced the_limit_can_be_changed_while_loaded \
 	the_ends_of_the_range_work bad_values_are_refused_at_loading \
 	bad_values_are_refused_while_loaded
