@@ -1179,6 +1179,38 @@ TEST_F(holders, come_in_the_order_of_their_coming)
 		EXPECT_EQ(0, close(fd[i]));
 }
 
+#define MANY_HOLDERS	150
+
+/*
+ * A few at a time: each call passes over those that were told before, which are
+ * more than it looks at in one go.
+ */
+TEST_F(holders, come_a_few_at_a_time)
+{
+	struct refobj_holder rec[7];
+	struct refobj_holders h = {
+		.size = sizeof(h), .id = self->id, .records = (uintptr_t)rec,
+		.capacity = RO_ARRAY_SIZE(rec), .record_size = sizeof(rec[0]),
+	};
+	int fd[MANY_HOLDERS];
+	unsigned int i, told = 0;
+
+	for (i = 0; i < MANY_HOLDERS; i++) {
+		fd[i] = ro_open();
+		ASSERT_EQ(!i, ro_acquire(fd[i], self->id, 1 + i, 0));
+	}
+	do {
+		h.count = 0;
+		ASSERT_EQ(0, ro_ioctl(self->look.fd, REFOBJ_IOC_HOLDERS, &h));
+		EXPECT_EQ((unsigned int)MANY_HOLDERS, h.total);
+		for (i = 0; i < h.count; i++)
+			EXPECT_EQ(1 + told++, rec[i].count);
+	} while (h.cursor && h.count);
+	EXPECT_EQ((unsigned int)MANY_HOLDERS, told);
+	for (i = 0; i < MANY_HOLDERS; i++)
+		close(fd[i]);
+}
+
 TEST_F(holders, tell_why)
 {
 	int fd = ro_open();
