@@ -15,9 +15,10 @@
 #include "refobj_proc.h"
 #include "../kselftest_harness.h"
 
-#define MANY_OBJECTS	100000
-#define MANY_SESSIONS	1000
-#define MANY_KILLS	1000
+/* As the tests are called; fewer where each takes longer. */
+#define MANY_OBJECTS	(int)(100000 / ro_slow())
+#define MANY_SESSIONS	(int)(1000 / ro_slow())
+#define MANY_KILLS	(int)(1000 / ro_slow())
 #define PATIENCE	240	/* seconds, where a sanitizer slows all down */
 
 /* As the fixtures open their onlooker: no death here needs a core. */

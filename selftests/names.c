@@ -736,7 +736,8 @@ TEST_F(names, of_every_character_of_the_basic_plane)
 	__u32 c;
 	__u64 id;
 
-	for (c = 1; c < 0x10000; c++) {
+	/* Not each where that takes long. */
+	for (c = 1; c < 0x10000; c += ro_slow()) {
 		f = none;
 		encode(c, f.bytes);
 		ASSERT_EQ(printable(c) && c != '/' ? -ENOENT : -EINVAL,
@@ -769,7 +770,7 @@ TEST_F(names, of_every_two_bytes)
 	__u64 id;
 
 	for (a = 1; a < 256; a++) {
-		for (b = 1; b < 256; b++) {
+		for (b = 1 + a % ro_slow(); b < 256; b += ro_slow()) {
 			f = none;
 			f.bytes[0] = a;
 			f.bytes[1] = b;

@@ -71,6 +71,12 @@ static void meet(void)
 	pthread_barrier_wait(&arena->barrier);
 }
 
+/* How often: less where each takes longer, but some. */
+static int often(int times)
+{
+	return (times + ro_slow() - 1) / ro_slow();
+}
+
 static void arena_open(int racers, int rounds)
 {
 	pthread_barrierattr_t attr;
@@ -82,7 +88,7 @@ static void arena_open(int racers, int rounds)
 	pthread_barrierattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
 	pthread_barrier_init(&arena->barrier, &attr, racers);
 	arena->racers = racers;
-	arena->rounds = rounds;
+	arena->rounds = often(rounds);
 	arena->going = racers;
 	arena->fd = -1;
 }
@@ -363,9 +369,9 @@ TEST_F_TIMEOUT(races, attach_at_the_same_moment, PATIENCE)
 	arena_open(4, 300);
 	race_processes(attach_together);
 	EXPECT_STREQ("", surprise());
-	EXPECT_EQ(300UL, arena->lasts);
-	EXPECT_EQ(300, ro_look_since(&self->look, "created"));
-	EXPECT_EQ(300, ro_look_since(&self->look, "destroyed"));
+	EXPECT_EQ((unsigned long)arena->rounds, arena->lasts);
+	EXPECT_EQ(arena->rounds, ro_look_since(&self->look, "created"));
+	EXPECT_EQ(arena->rounds, ro_look_since(&self->look, "destroyed"));
 }
 
 static void create_together(int me)
@@ -398,9 +404,10 @@ TEST_F_TIMEOUT(races, create_is_won_by_one, PATIENCE)
 	arena_open(4, 300);
 	race_processes(create_together);
 	EXPECT_STREQ("", surprise());
-	EXPECT_EQ(300UL, arena->won);
-	EXPECT_EQ(300, ro_look_since(&self->look, "created"));
-	EXPECT_EQ(900, ro_look_since(&self->look, "refused_EEXIST"));
+	EXPECT_EQ((unsigned long)arena->rounds, arena->won);
+	EXPECT_EQ(arena->rounds, ro_look_since(&self->look, "created"));
+	EXPECT_EQ(3 * arena->rounds,
+		  ro_look_since(&self->look, "refused_EEXIST"));
 }
 
 /* One makes objects and lets them go, the others try to hold them by id. */
@@ -446,8 +453,8 @@ TEST_F_TIMEOUT(races, acquire_by_id_against_death, PATIENCE)
 	arena_open(4, 3000);
 	race_processes(acquire_the_dying);
 	EXPECT_STREQ("", surprise());
-	EXPECT_EQ(3000UL, arena->lasts);
-	EXPECT_EQ(3000, ro_look_since(&self->look, "destroyed"));
+	EXPECT_EQ((unsigned long)arena->rounds, arena->lasts);
+	EXPECT_EQ(arena->rounds, ro_look_since(&self->look, "destroyed"));
 	EXPECT_EQ((long long)arena->won,
 		  ro_look_since(&self->look, "acquires"));
 }
@@ -576,7 +583,7 @@ TEST_F_TIMEOUT(races, sessions_of_a_uid_have_one_account, PATIENCE)
 	arena_open(4, 300);
 	race_processes(open_the_first);
 	EXPECT_STREQ("", surprise());
-	EXPECT_EQ(1200, ro_look_since(&self->look, "created"));
+	EXPECT_EQ(4 * arena->rounds, ro_look_since(&self->look, "created"));
 }
 
 /* Two use a persistent object by name, two remove it. */
@@ -822,7 +829,7 @@ TEST_F_TIMEOUT(races, holders_while_they_come_and_go, PATIENCE)
 		if (i == STEADY / 2)
 			start_processes(churn_holders, pid);
 	}
-	for (i = 0; i < 400; i++)
+	for (i = 0; i < often(400); i++)
 		EXPECT_EQ(STEADY, walk_holders(self->look.fd, id, 1 + i % 8,
 					       steady));
 	SET(&arena->won, 1);
@@ -879,7 +886,7 @@ TEST_F_TIMEOUT(races, walk_of_objects_that_come_and_go, PATIENCE)
 	arena_open(2, 0);
 	start_processes(churn_objects, pid);
 	create_steady(self->look.fd, id);
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < often(60); i++) {
 		int seen[STEADY] = { }, ret, steps = 0;
 		__u64 at = 0;
 
@@ -936,7 +943,7 @@ TEST_F_TIMEOUT(races, tables_of_what_comes_and_goes, PATIENCE)
 	ASSERT_EQ(0, ro_ioctl(self->look.fd, REFOBJ_IOC_INFO, &info));
 	start_processes(churn_objects, pid);
 	create_steady(self->look.fd, id);
-	for (i = 0; i < 60; i++) {
+	for (i = 0; i < often(60); i++) {
 		int fd = open(path[i % 3], O_RDONLY | O_CLOEXEC);
 		size_t len = 0;
 		ssize_t n;
@@ -1010,7 +1017,7 @@ TEST_F_TIMEOUT(races, killed_anywhere, PATIENCE)
 	arena_open(4, 0);
 	for (i = 0; i < 4; i++)
 		pid[i] = start_victim(i);
-	for (i = 0; i < 100; i++) {
+	for (i = 0; i < often(100); i++) {
 		int me = (rand_r(&seed) >> 8) % 4;
 		unsigned long goal = GET(&arena->progress[me]) +
 				     (rand_r(&seed) >> 8) % 4;
@@ -1061,7 +1068,7 @@ TEST_F_TIMEOUT(races, crowd_killed_at_once, PATIENCE)
 
 	arena_open(WORKERS, 0);
 	ASSERT_EQ(1, ro_create(self->look.fd, NULL, 0, 1, &arena->object[0]));
-	for (round = 0; round < 10; round++) {
+	for (round = 0; round < often(10); round++) {
 		arena->won = 0;
 		start_processes(hold_and_wait, pid);
 		while (GET(&arena->won) < WORKERS)
@@ -1299,7 +1306,7 @@ TEST_F_TIMEOUT(races, namespaces_that_come_and_go, PATIENCE)
 	/* A worker takes the namespaces down, and tells nobody. */
 	while (ro_look_since(&self->look, "objects") && ro_now_ns() < end)
 		poll(NULL, 0, 1);
-	EXPECT_EQ(32, ro_look_since(&self->look, "destroyed"));
+	EXPECT_EQ(4 * arena->rounds, ro_look_since(&self->look, "destroyed"));
 }
 
 /*
