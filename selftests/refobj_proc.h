@@ -7,6 +7,7 @@
 #ifndef REFOBJ_PROC_H
 #define REFOBJ_PROC_H
 
+#include <grp.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <sched.h>
@@ -264,6 +265,47 @@ static inline bool ro_kid_is_cat(struct ro_kid *kid)
 	return ro_kid_hear(kid) == 0x7265666f626a0a0aLL;
 }
 
+/*
+ * A child that holds an object, and does what it is told: a number of references
+ * to release, or one of these. It says what that returned, and exits when its
+ * parent hangs up.
+ */
+#define RO_HOLDER_ACQUIRE	(1LL << 32)	/* plus how many */
+#define RO_HOLDER_CLOSE		(1LL << 33)
+#define RO_HOLDER_EXIT		(1LL << 34)	/* plus the status; says nothing */
+
+/* What its first acquire returned. */
+static inline int ro_holder_start(struct ro_kid *kid, __u64 id, unsigned int n)
+{
+	int64_t word;
+	int fd;
+
+	if (ro_kid_fork(kid))
+		return ro_kid_hear(kid);
+	fd = ro_open();
+	word = ro_acquire(fd, id, n, 0);
+	for (;;) {
+		ro_kid_say(kid, word);
+		word = ro_kid_hear(kid);
+		if (word < 0)
+			_exit(0);
+		if (word & RO_HOLDER_EXIT)
+			_exit(word & 0xff);
+		if (word & RO_HOLDER_CLOSE)
+			word = close(fd);
+		else if (word & RO_HOLDER_ACQUIRE)
+			word = ro_acquire(fd, id, (__u32)word, 0);
+		else
+			word = ro_release(fd, id, word);
+	}
+}
+
+static inline int ro_holder_do(struct ro_kid *kid, int64_t word)
+{
+	ro_kid_say(kid, word);
+	return ro_kid_hear(kid);
+}
+
 static inline const char *ro_own_comm(void)
 {
 	static char comm[16];
@@ -278,6 +320,198 @@ static inline uint64_t ro_now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* A moment by which what is waited for must have come: seconds from now. */
+static inline uint64_t ro_deadline(unsigned int seconds)
+{
+	return ro_now_ns() + seconds * ro_slow() * 1000000000ULL;
+}
+
+/*
+ * Waits until a process, or a thread, sleeps interruptibly: who has said that it
+ * is about to make a call that blocks is in it then. False if it does not.
+ */
+static inline bool ro_await_sleep(pid_t pid)
+{
+	uint64_t end = ro_deadline(20);
+	char path[40], text[256], *at;
+	int fd, len;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	do {
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		len = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		close(fd);
+		if (len <= 0)
+			return false;
+		text[len] = 0;
+		/* The state is behind the name, in which there may be anything. */
+		at = strrchr(text, ')');
+		if (!at || at[2] == 'Z' || at[2] == 'X')
+			return false;
+		if (at[2] == 'S')
+			return true;
+		sched_yield();
+	} while (ro_now_ns() < end);
+	return false;
+}
+
+/* A record in words: type, cause, state and users afterwards, and the count. */
+static inline int ro_event_text(char *to, size_t size,
+				const struct refobj_event *e)
+{
+	static const char * const types[] = {
+		"snapshot", "activated", "ready", "count", "deactivated",
+		"died", "builder", "destroyed", "lost",
+	};
+	static const char * const causes[] = {
+		"none", "acquire", "release", "close", "exit", "object",
+		"linger", "destroy", "publish", "namespace",
+	};
+	static const char * const states[] = {
+		"-", "idle", "ready", "dead", "building", "lingering",
+	};
+	char cause[24] = "?", count[16] = "";
+
+	if (e->cause > REFOBJ_CAUSE_SIGNAL)
+		snprintf(cause, sizeof(cause), "signal-%u",
+			 e->cause - REFOBJ_CAUSE_SIGNAL);
+	else if (e->cause < RO_ARRAY_SIZE(causes))
+		snprintf(cause, sizeof(cause), "%s", causes[e->cause]);
+	if (e->count)
+		snprintf(count, sizeof(count), " x%u", e->count);
+	return snprintf(to, size, "%s %s %s %u%s",
+			e->type < RO_ARRAY_SIZE(types) ? types[e->type] : "?",
+			cause,
+			e->state < RO_ARRAY_SIZE(states) ? states[e->state] :
+							   "?",
+			e->users, count);
+}
+
+/*
+ * All that a session has been told and has not read, in words. Whoever has
+ * caused it is through with his call, or has been reaped, so it is there. @pid is
+ * set to the process that is named in all of it, or to -1.
+ */
+static inline const char *ro_told_by(int fd, pid_t *pid)
+{
+	static char text[4096];
+	struct refobj_event e;
+	size_t at = 0;
+	int ret;
+
+	text[0] = 0;
+	*pid = -1;
+	while (ro_unread(fd) > 0 && at < sizeof(text) - 100) {
+		ret = ro_read_events(fd, &e, 1);
+		if (ret != 1 || e.size != sizeof(e))
+			return "a bad record";
+		if (!at || *pid != (pid_t)e.pid)
+			*pid = at ? -1 : (pid_t)e.pid;
+		if (at)
+			at += sprintf(text + at, "; ");
+		at += ro_event_text(text + at, sizeof(text) - at, &e);
+	}
+	return text;
+}
+
+static inline const char *ro_told(int fd)
+{
+	pid_t any;
+
+	return ro_told_by(fd, &any);
+}
+
+/* A module parameter: 0, or -errno. */
+static inline int ro_set_parameter(const char *name, unsigned long value)
+{
+	char path[96], text[24];
+	int fd, len, ret;
+
+	snprintf(path, sizeof(path), "/sys/module/refobj/parameters/%s", name);
+	len = snprintf(text, sizeof(text), "%lu", value);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	ret = write(fd, text, len) == len ? 0 : -errno;
+	close(fd);
+	return ret;
+}
+
+static inline unsigned long ro_get_parameter(const char *name)
+{
+	unsigned long value = 0;
+	char path[96];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/module/refobj/parameters/%s", name);
+	f = fopen(path, "re");
+	if (f) {
+		if (fscanf(f, "%lu", &value) != 1)
+			value = 0;
+		fclose(f);
+	}
+	return value;
+}
+
+static inline __u64 ro_watches_used(int fd)
+{
+	struct refobj_info info = { .size = sizeof(info) };
+
+	return ro_ioctl(fd, REFOBJ_IOC_INFO, &info) ? ~0ULL : info.watches_used;
+}
+
+/* How many times it is to be tried where a sanitizer slows all down. */
+static inline int ro_times(int n)
+{
+	return (n + ro_slow() - 1) / ro_slow();
+}
+
+/* A session with room for so many events, which watches an object. */
+static inline int ro_open_with_room(unsigned int room, __u64 id, unsigned int mask)
+{
+	unsigned long was = ro_get_parameter("max_events");
+	int fd = ro_open(), ret;
+
+	ret = ro_set_parameter("max_events", room);
+	if (!ret)
+		ret = ro_watch(fd, id, mask, 0);
+	ro_set_parameter("max_events", was);
+	if (!ret)
+		return fd;
+	close(fd);
+	return ret;
+}
+
+/* Two events each, with the mask ENDS. */
+static inline int ro_bounce(int fd, __u64 id, int n)
+{
+	int ret = 0;
+
+	while (n-- && ret >= 0) {
+		ret = ro_acquire(fd, id, 1, 0);
+		if (ret >= 0)
+			ret = ro_release(fd, id, 1);
+	}
+	return ret;
+}
+
+/*
+ * A session opened as an ordinary user, for the use of this process, which stays
+ * root. Group 0 is what opens the device node.
+ */
+static inline int ro_open_as(uid_t uid)
+{
+	const gid_t node = 0;
+	int fd;
+
+	if (setgroups(1, &node) || setresuid(uid, uid, 0))
+		return -errno;
+	fd = ro_open();
+	if (setresuid(0, 0, 0) || setgroups(0, NULL))
+		abort();
+	return fd;
 }
 
 /* Memory that forked children share; zeroed. */

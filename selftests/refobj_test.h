@@ -180,6 +180,99 @@ static inline int ro_set_why(int fd, __u64 id, const char *why)
 }
 
 /*
+ * Events, waits, builders
+ */
+
+#define RO_FOREVER	(~0ULL)		/* as the time of a WAIT */
+
+static inline int ro_watch(int fd, __u64 id, unsigned int mask, __u64 cookie)
+{
+	struct refobj_watch w = {
+		.size = sizeof(w), .id = id, .mask = mask, .cookie = cookie,
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_WATCH, &w);
+}
+
+/* Whole records, up to @n of them; how many were read, or -errno. */
+static inline int ro_read_events(int fd, struct refobj_event *events,
+				 unsigned int n)
+{
+	ssize_t len = read(fd, events, n * sizeof(*events));
+
+	return len < 0 ? -errno : (int)(len / sizeof(*events));
+}
+
+/* How many records there are to read, or -errno. */
+static inline int ro_unread(int fd)
+{
+	int bytes = -1;
+	int ret = ro_ioctl(fd, FIONREAD, &bytes);
+
+	return ret < 0 ? ret : bytes / (int)sizeof(struct refobj_event);
+}
+
+static inline int ro_wait_for(int fd, const struct refobj_condition *conditions,
+			      unsigned int n, unsigned int flags,
+			      __u64 timeout_ns)
+{
+	struct refobj_wait w = {
+		.size = sizeof(w), .flags = flags,
+		.conditions = (uintptr_t)conditions, .count = n,
+		.condition_size = sizeof(*conditions),
+		.timeout_ns = timeout_ns,
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_WAIT, &w);
+}
+
+static inline int ro_wait(int fd, __u64 id, unsigned int until,
+			  unsigned int users, __u64 timeout_ns)
+{
+	const struct refobj_condition c = {
+		.id = id, .until = until, .users = users,
+	};
+
+	return ro_wait_for(fd, &c, 1, 0, timeout_ns);
+}
+
+/* Until the object is ready, or this session is to build it. */
+static inline int ro_wait_build(int fd, __u64 id, __u64 timeout_ns)
+{
+	const struct refobj_condition c = {
+		.id = id, .until = REFOBJ_UNTIL_READY,
+		.flags = REFOBJ_COND_BUILD,
+	};
+
+	return ro_wait_for(fd, &c, 1, 0, timeout_ns);
+}
+
+static inline int ro_publish(int fd, __u64 id)
+{
+	struct refobj_payload p = { .size = sizeof(p), .id = id };
+
+	return ro_ioctl(fd, REFOBJ_IOC_PUBLISH, &p);
+}
+
+static inline int ro_create_linger(int fd, const char *name, unsigned int flags,
+				   unsigned int initial, unsigned int ms,
+				   __u64 *id)
+{
+	struct refobj_create c = {
+		.size = sizeof(c), .flags = flags, .initial = initial,
+		.linger_ms = ms,
+	};
+	int ret;
+
+	if (name)
+		strncpy(c.name, name, sizeof(c.name) - 1);
+	ret = ro_ioctl(fd, REFOBJ_IOC_CREATE, &c);
+	if (id)
+		*id = c.id;
+	return ret;
+}
+
+/*
  * Two ends of a conversation, one 64-bit word a message: what orders the steps
  * of two processes. Both ends exist in both processes; an end of file (the
  * other side has died) reads as -1.
