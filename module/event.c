@@ -26,7 +26,19 @@
 #define REFOBJ_QUEUE_MAX	65536
 
 static unsigned int max_events = 512;
-module_param(max_events, uint, 0644);
+
+static int max_events_set(const char *text, const struct kernel_param *kp)
+{
+	return param_set_uint_minmax(text, kp, REFOBJ_QUEUE_MIN,
+				     REFOBJ_QUEUE_MAX);
+}
+
+static const struct kernel_param_ops max_events_ops = {
+	.set	= max_events_set,
+	.get	= param_get_uint,
+};
+
+module_param_cb(max_events, &max_events_ops, &max_events, 0644);
 MODULE_PARM_DESC(max_events,
 		 "Unread events that a session keeps, 16 to 65536, for sessions to come (default 512)");
 
@@ -56,12 +68,12 @@ static struct refobj_record *queue_at(struct refobj_queue *q, u32 n)
 /* Give a queue room for events; a session does so with its first watch. */
 static int queue_grow(struct refobj_queue *q)
 {
-	u32 capacity = clamp_t(u32, READ_ONCE(max_events), REFOBJ_QUEUE_MIN,
-			       REFOBJ_QUEUE_MAX);
 	struct refobj_record *records;
+	u32 capacity;
 
 	if (smp_load_acquire(&q->records))	/* pairs with the store below */
 		return 0;
+	capacity = READ_ONCE(max_events);
 	records = kvcalloc(capacity + 1, sizeof(*records), GFP_KERNEL_ACCOUNT);
 	if (!records)
 		return -ENOMEM;

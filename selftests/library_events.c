@@ -339,7 +339,7 @@ TEST_F(events, callbacks_that_are_missing)
 	EXPECT_EQ(5, log.users);
 	EXPECT_EQ(1, refobj_release(self->actor, self->id, 5));
 	EXPECT_EQ(2, refobj_dispatch(self->s));
-	EXPECT_STREQ("DC", said(&log));
+	EXPECT_STREQ("CD", said(&log));
 }
 
 /* S14: the same with a SIGKILL in place of the release. */

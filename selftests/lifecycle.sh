@@ -386,7 +386,8 @@ the_limit_can_be_changed_while_loaded() {
 
 the_ends_of_the_range_work() {
 	most=$(perl -e 'print ~0')
-	for file in "$sys"/parameters/*; do
+	for name in max_objects max_references max_bytes; do
+		file=$sys/parameters/$name
 		echo 0 >"$file" || fail "$file: 0 is refused"
 		[ "$(cat "$file")" = 0 ] || fail "$file: 0 became $(cat "$file")"
 		objects 1 0 1 exit 4321 >/dev/null
@@ -395,6 +396,17 @@ the_ends_of_the_range_work() {
 		objects 100 0 1 exit 4321 >/dev/null ||
 			fail "$file: objects are refused at $most"
 	done
+	unload
+}
+
+the_size_of_the_queue_has_bounds() {
+	file=$sys/parameters/max_events
+	echo 16 >"$file" || fail "it may not be 16"
+	for value in 0 15 65537 4294967296; do
+		! (echo $value >"$file") 2>/dev/null || fail "it may be $value"
+	done
+	[ "$(cat "$file")" = 16 ] || fail "it is $(cat "$file")"
+	echo 65536 >"$file" || fail "it may not be 65536"
 	unload
 }
 
@@ -482,7 +494,8 @@ set -- the_module_says_what_it_is every_parameter_is_described \
 	loading_twice_is_refused loading_survives_every_failure \
 	every_parameter_is_honoured \
 	the_limit_of_objects_is_enforced the_limit_can_be_changed_while_loaded \
-	the_ends_of_the_range_work bad_values_are_refused_at_loading \
+	the_ends_of_the_range_work the_size_of_the_queue_has_bounds \
+	bad_values_are_refused_at_loading \
 	bad_values_are_refused_while_loaded
 echo "1..$#"
 for test; do

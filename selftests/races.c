@@ -728,11 +728,14 @@ static void replace_session(int me)
 			continue;
 		}
 		ret = ro_attach(arena->fd, "race", 0, 2, &id, NULL);
-		MUST(ret == 0 || ret == 1, ret);
+		/* On a session that has just ended with its last descriptor? */
+		MUST(ret == 0 || ret == 1 || ret == -EOWNERDEAD, ret);
+		if (ret < 0)
+			continue;
 		/* Perhaps on another session by now. */
 		ret = ro_release(arena->fd, id, 1);
-		MUST(ret == 0 || ret == 1 || ret == -ERANGE || ret == -ESTALE,
-		     ret);
+		MUST(ret == 0 || ret == 1 || ret == -ERANGE ||
+		     ret == -ESTALE || ret == -EOWNERDEAD, ret);
 	}
 }
 
