@@ -29,7 +29,11 @@ PARAMETERS = '/sys/module/refobj/parameters'
 NOBODY = 65534
 # Seconds after which a test hangs; none depends on it. REFOBJ_SLOW: how much slower than usual this kernel is.
 PATIENCE = 120 * int(os.environ.get('REFOBJ_SLOW', 1))
-VERBS = ('ls', 'show', 'holders', 'stats', 'create', 'rm', 'hold', 'doctor')
+VERBS = ('ls', 'show', 'holders', 'tree', 'stats', 'watch', 'wait', 'create', 'rm', 'link', 'unlink', 'set', 'publish',
+         'cat', 'hold', 'get', 'on-demand', 'doctor')
+# The status of wrong usage, where it is not 2, and the verbs without a table.
+USAGE = {'hold': 125, 'get': 125, 'watch': 3, 'wait': 3}
+PLAIN = ('wait', 'link', 'unlink', 'set', 'publish', 'cat', 'hold', 'get', 'on-demand')
 # Verbs that print rows, with arguments that make some if there is an object "a".
 TABLES = {'ls': ('ls',), 'show': ('show', 'a'), 'holders': ('holders', 'a'), 'doctor': ('doctor',),
           'rm': ('rm', '--dry-run', 'b')}
@@ -300,7 +304,8 @@ def help_of_each_verb():
     for verb in VERBS:
         text = good(verb, '--help')
         contains((f'Usage: refctl {verb} ', 'Options:', '--help', 'Exit codes:'), text, verb)
-        equal(verb != 'hold', '--json' in text, f'{verb} offers --json')
+        equal(verb not in PLAIN, '--json' in text, f'{verb} offers --json')
+        true(max(map(len, text.splitlines())) <= 100, f'{verb}: lines of the help')
     equal(good('ls', '--help'), good('ls', '-h'))
 
 
@@ -314,9 +319,8 @@ def no_verb_and_unknown_verb():
 @test
 def unknown_options():
     for verb in VERBS:
-        status = 125 if verb == 'hold' else 2
         contains((f'refctl: {verb}: ', '--no-such-option', f'refctl {verb} --help'),
-                 bad(status, verb, '--no-such-option'))
+                 bad(USAGE.get(verb, 2), verb, '--no-such-option'))
     contains('refctl: ', bad(2, '--no-such-option', 'ls'))
     contains('requires an argument', bad(2, 'ls', '-o'))
 
@@ -332,14 +336,34 @@ def missing_and_surplus_arguments():
     contains('one name is wanted, not 2', bad(2, 'create', 'a', 'b'))
     contains('--unused', bad(2, 'rm', '--unused', 'a'))
     contains("'x'", bad(2, 'doctor', 'x'))
+    contains('which object', bad(3, 'wait', '--idle'))
+    contains('one object is wanted, not 2', bad(3, 'wait', '--idle', 'a', 'b'))
+    for args in (('wait', 'a'), ('wait', 'a', '--idle', '--dead')):
+        contains('one of --idle', bad(3, *args))
+    for verb in ('link', 'unlink'):
+        for args in ((), ('a',), ('a', 'b', 'c')):
+            contains('two objects', bad(2, verb, *args))
+    contains('which object', bad(2, 'set'))
+    contains('one value is wanted, not 2', bad(2, 'set', 'a', 'b', 'c'))
+    contains('which object', bad(2, 'cat'))
+    contains('an object and a file', bad(2, 'publish', 'a'))
+    contains('name is missing', bad(125, 'get'))
+    contains("a command is missing after 'a'", bad(125, 'get', 'a'))
+    contains('{} is missing', bad(125, 'get', 'a', '--', 'cat'))
+    contains('name is missing', bad(2, 'on-demand'))
+    contains('--start is missing', bad(2, 'on-demand', 'a'))
+    contains('one object is wanted, not 2', bad(2, 'on-demand', 'a', 'b', '--start', 'true'))
     equal([], objects())
 
 
 @test
 def no_device_leads_to_the_doctor():
-    calls = {'ls': (), 'show': ('a',), 'holders': (), 'create': ('a',), 'rm': ('a',), 'hold': ('a', '--', 'true')}
+    calls = {'ls': (), 'show': ('a',), 'holders': (), 'create': ('a',), 'rm': ('a',), 'hold': ('a', '--', 'true'),
+             'tree': (), 'watch': (), 'wait': ('a', '--idle'), 'link': ('a', 'b'), 'unlink': ('a', 'b'),
+             'set': ('a', 'b'), 'publish': ('a', '/etc/passwd'), 'cat': ('a',), 'get': ('a', 'cat', '{}'),
+             'on-demand': ('a', '--start', 'true')}
     for verb, args in calls.items():
-        status = 125 if verb == 'hold' else 1
+        status = 125 if verb in ('hold', 'get') else 1
         contains((f'refctl: {verb}: /no/device: ', 'run: refctl doctor'),
                  bad(status, verb, *args, env={'REFOBJ_DEVICE': '/no/device'}))
     contains(('/dev/null', 'not refobj', 'refctl doctor'), bad(1, 'ls', env={'REFOBJ_DEVICE': '/dev/null'}))
@@ -364,9 +388,10 @@ def raw_and_json_exclude_each_other():
 
 
 @test
-def hold_prints_no_table():
-    for option in ('-J', '-r', '-n', '-H', '-oNAME'):
-        contains('no table', bad(125, option, 'hold', 'a', '--', 'true'))
+def verbs_without_a_table():
+    for verb in PLAIN:
+        for option in ('-J', '-r', '-n', '-H', '-oNAME'):
+            contains('no table', bad(USAGE.get(verb, 2), option, verb, 'a', '--', 'true'))
 
 
 # ---- ls
@@ -391,11 +416,13 @@ def ls_json_says_what_was_done():
             true(type(created) is int and before <= created <= after, 'created')
             true(type(age) is int and 0 <= age <= after - before, 'age')
             del o['id']
+        untouched = {'linger': 0, 'builder': None, 'watches': 0, 'value': 0, 'version': 0, 'file': False, 'edges': 0}
         equal({'name': 'a', 'type': 'video', 'state': 'idle', 'users': 0, 'holders': 0, 'mode': '0664', 'owner': 'root',
                'peak': 0, 'activations': 0, 'deactivations': 0, 'uid': 0, 'gid': 0, 'flags': ['persistent'],
-               'held': 0}, first)
+               'held': 0, **untouched}, first)
         equal({'name': 'b', 'type': None, 'state': 'ready', 'users': 3, 'holders': 1, 'mode': '0600', 'owner': 'root',
-               'peak': 3, 'activations': 1, 'deactivations': 0, 'uid': 0, 'gid': 0, 'flags': [], 'held': 0}, second)
+               'peak': 3, 'activations': 1, 'deactivations': 0, 'uid': 0, 'gid': 0, 'flags': [], 'held': 0, **untouched},
+              second)
         true(all(type(o[k]) is int for o in (first, second) for k in ('users', 'holders', 'peak', 'uid')), 'integers')
 
 
@@ -639,7 +666,7 @@ def holders_json():
             ticks = int(file.read().rsplit(')', 1)[1].split()[19])
         equal(ticks, h.pop('start') * os.sysconf('SC_CLK_TCK') // 10**9, 'start')
         equal({'object': 'a', 'pid': hold.pid, 'comm': 'refctl', 'uid': 0, 'count': 5, 'why': 'because',
-               'kind': 'session', 'id': number, 'user': 'root'}, h)
+               'kind': 'session', 'id': number, 'user': 'root', 'needed_by': None}, h)
 
 
 @test

@@ -426,6 +426,7 @@ static void check_quota(const char *name)
 	add_quota(&text, &mend, "references", i->references_used,
 		  i->references_max);
 	add_quota(&text, &mend, "bytes", i->bytes_used, i->bytes_max);
+	add_quota(&text, &mend, "watches", i->watches_used, i->watches_max);
 	report(name, mend ? WARN : OK, text, mend);
 }
 

@@ -13,24 +13,19 @@
 
 #include "refctl.h"
 
-/* As of env(1) and timeout(1). */
-enum {
-	EXIT_HOLD	= 125,
-	EXIT_NOEXEC	= 126,
-	EXIT_NOCOMMAND	= 127,
-	EXIT_SIGNAL	= 128,
-};
-
 enum {
 	OPT_WHY = 256,
 	OPT_EXCLUSIVE,
 	OPT_EXISTING,
 	OPT_PERSISTENT,
+	OPT_LINGER,
+	OPT_BUILD,
 };
 
 static struct {
 	uint64_t count;
 	const char *why;
+	const char *build;
 	struct refobj_attr attr;
 	bool exclusive;
 	bool existing;
@@ -62,12 +57,17 @@ static bool hold_option(int code, const char *arg)
 	case OPT_PERSISTENT:
 		hold.attr.flags |= REFOBJ_PERSISTENT;
 		return true;
+	case OPT_LINGER:
+		return parse_linger(arg, &hold.attr.linger_ms);
+	case OPT_BUILD:
+		hold.build = arg;
+		hold.attr.flags |= REFOBJ_BUILD;
+		return true;
 	}
 	return false;
 }
 
-/* The command line as a reason: what fits, and is printable. */
-static void default_why(char *why, size_t size, char **argv)
+void command_as_why(char *why, size_t size, char **argv)
 {
 	char *line = xstrdup(argv[0]), *longer;
 
@@ -88,7 +88,7 @@ static bool set_why(struct refobj_session *session, const char *name,
 	int ret;
 
 	if (!hold.why)
-		default_why(why, sizeof(why), argv);
+		command_as_why(why, sizeof(why), argv);
 	ret = RETRY(refobj_set_why(session, 0, hold.why ? hold.why : why));
 	if (ret >= 0)
 		return true;
@@ -101,10 +101,11 @@ static bool acquire(struct refobj_session *session, const char *name)
 {
 	uint64_t left = hold.count, id;
 	unsigned int n = left < REFOBJ_COUNT_MAX ? left : REFOBJ_COUNT_MAX;
-	int ret;
+	int ret, first;
 
 	if (parse_id(name, &id)) {
-		ret = RETRY(refobj_acquire_as(session, id, n, 0,
+		ret = RETRY(refobj_acquire_as(session, id, n, hold.build ?
+					      REFOBJ_ACQUIRE_BUILD : 0,
 					      hold.attr.type));
 	} else if (hold.exclusive) {
 		ret = *name ? RETRY(refobj_create(session, name, &hold.attr, n,
@@ -115,13 +116,18 @@ static bool acquire(struct refobj_session *session, const char *name)
 		ret = RETRY(refobj_attach(session, name, &hold.attr, n, &id,
 					  NULL));
 	}
+	first = ret;
 	while (ret >= 0 && (left -= n)) {
 		n = left < REFOBJ_COUNT_MAX ? left : REFOBJ_COUNT_MAX;
 		ret = RETRY(refobj_acquire(session, id, n));
 	}
-	if (ret < 0)
+	if (ret < 0) {
 		complain_object(session, name, ret);
-	return ret >= 0;
+		return false;
+	}
+	return !hold.build ||
+	       build_object(session, name, id, first & REFOBJ_BUILDER,
+			    hold.build, refobj_deadline(-1));
 }
 
 /* All that can be passed on, and SIGCHLD. */
@@ -182,7 +188,7 @@ static int wait_for(pid_t child, const sigset_t *set)
 	}
 }
 
-static int run_command(const char *name, char **argv)
+int run_command(const char *name, char **argv)
 {
 	struct sigaction chld, old_chld;
 	sigset_t set, old_set;
@@ -255,6 +261,10 @@ static const struct option_text hold_options[] = {
 	{ "existing", OPT_EXISTING, NULL, "fail if it does not" },
 	{ "persistent", OPT_PERSISTENT, NULL,
 	  "a new object outlives the command" },
+	{ "linger", OPT_LINGER, "MS",
+	  "a new object outlives its last release by MS milliseconds" },
+	{ "build", OPT_BUILD, "CMD",
+	  "if it is not built yet, have the shell run CMD, which prints it" },
 	{ NULL, 0, NULL, NULL }
 };
 
@@ -265,7 +275,10 @@ const struct verb verb_hold = {
 	.help = "Holds an object, which is created if there is none of this name, while COMMAND\n"
 		"runs, and exits as COMMAND does. Signals sent to refctl are passed on to COMMAND.\n"
 		"However refctl ends, by SIGKILL too, the kernel drops what it held; COMMAND is not\n"
-		"killed then.",
+		"killed then.\n\n"
+		"With --build the object has a file, which all who hold it share: what CMD writes to\n"
+		"its standard output. Of all who come at the same time one runs CMD and the others\n"
+		"wait; if that one fails or dies, another one takes over. See also refctl get.",
 	.options = hold_options,
 	.usage_status = EXIT_HOLD,
 	.command = true,

@@ -17,9 +17,14 @@
 
 #define OPTIONS_MAX	32
 
+/* Added to the code of an option whose letter is another's. */
+#define LETTER_TAKEN	1024
+
 static const struct verb *const verbs[] = {
-	&verb_ls, &verb_show, &verb_holders, &verb_stats, &verb_create,
-	&verb_rm, &verb_hold, &verb_doctor,
+	&verb_ls, &verb_show, &verb_holders, &verb_tree, &verb_stats,
+	&verb_watch, &verb_wait, &verb_create, &verb_rm, &verb_link,
+	&verb_unlink, &verb_set, &verb_publish, &verb_cat, &verb_hold,
+	&verb_get, &verb_on_demand, &verb_doctor,
 };
 
 /* For verbs with a table. */
@@ -118,6 +123,28 @@ bool parse_mode(const char *arg, uint32_t *mode)
 	return true;
 }
 
+bool parse_linger(const char *arg, uint32_t *ms)
+{
+	uint64_t n;
+
+	if (!parse_number(arg, 10, 0, REFOBJ_LINGER_MAX, &n)) {
+		complain(NULL, "bad time '%s': 0 to %u milliseconds are possible",
+			 escape(arg), REFOBJ_LINGER_MAX);
+		return false;
+	}
+	*ms = (uint32_t)n;
+	return true;
+}
+
+bool parse_timeout(const char *arg, int64_t *ms)
+{
+	if (parse_seconds(arg, ms))
+		return true;
+	complain(NULL, "bad time-out '%s': seconds are wanted, such as 10 or 0.5",
+		 escape(arg));
+	return false;
+}
+
 void complain_object(struct refobj_session *session, const char *arg, int err)
 {
 	struct refobj_stat stat = { 0 };
@@ -137,12 +164,24 @@ void complain_object(struct refobj_session *session, const char *arg, int err)
 	free(detail);
 }
 
+static bool has_option(const struct option_text *o, int code)
+{
+	for (; o && o->name; o++)
+		if (o->code == code)
+			return true;
+	return false;
+}
+
 static void print_options(const struct option_text *o)
 {
+	bool own = verb && o == verb->options;
+
 	for (; o && o->name; o++) {
-		char *text = xprintf("%s%c%s --%s%s%s", o->code < 256 ? "-" : " ",
-				     o->code < 256 ? o->code : ' ',
-				     o->code < 256 ? "," : " ", o->name,
+		bool letter = o->code < 256 &&
+			(own || !verb || !has_option(verb->options, o->code));
+		char *text = xprintf("%s%c%s --%s%s%s", letter ? "-" : " ",
+				     letter ? o->code : ' ',
+				     letter ? "," : " ", o->name,
 				     o->arg ? " " : "", o->arg ? o->arg : "");
 
 		printf(" %-24s  %s\n", text, o->help);
@@ -152,18 +191,25 @@ static void print_options(const struct option_text *o)
 
 static void print_exit_codes(void)
 {
+	const char *self = verb ? verb->name : "refctl";
+
 	puts("\nExit codes:");
+	if (verb && verb->exits) {
+		fputs(verb->exits, stdout);
+		return;
+	}
 	if (!verb || !verb->command)
 		puts("    0  done\n"
 		     "    1  failed: no such object, in use, no permission, no module, ...\n"
 		     "    2  wrong usage");
 	if (!verb)
-		puts("hold has the exit status of COMMAND, or");
+		puts("watch and wait have 2 for a time-out, 3 for wrong usage. hold and get have\n"
+		     "the exit status of COMMAND, or");
 	if (!verb || verb->command)
-		puts("  125  hold itself failed, or was used wrongly: COMMAND was not run\n"
-		     "  126  COMMAND cannot be run\n"
-		     "  127  COMMAND was not found\n"
-		     "128+N  signal N killed COMMAND");
+		printf("  125  %s itself failed, or was used wrongly: COMMAND was not run\n"
+		       "  126  COMMAND cannot be run\n"
+		       "  127  COMMAND was not found\n"
+		       "128+N  signal N killed COMMAND\n", self);
 	if (verb && verb->command)
 		puts("else the exit status of COMMAND");
 }
@@ -205,18 +251,19 @@ struct getopt_args {
 	size_t n;
 };
 
-/* A verb's own options come first and win: hold's -n is a number. */
+/* A verb's own options come first and win: watch's -n is a number. */
 static void add_options(struct getopt_args *g, const struct option_text *o)
 {
 	for (; o && o->name && g->n < OPTIONS_MAX; o++) {
 		size_t len = strlen(g->shorts);
+		bool taken = o->code < 256 && strchr(g->shorts, o->code);
 
 		g->longs[g->n++] = (struct option) {
 			.name = o->name,
 			.has_arg = o->arg ? required_argument : no_argument,
-			.val = o->code,
+			.val = taken ? o->code + LETTER_TAKEN : o->code,
 		};
-		if (o->code < 256 && !strchr(g->shorts, o->code))
+		if (o->code < 256 && !taken)
 			sprintf(g->shorts + len, "%c%s", o->code,
 				o->arg ? ":" : "");
 	}
@@ -257,14 +304,6 @@ static int common_option(int code)
 	}
 }
 
-static bool has_option(const struct option_text *o, int code)
-{
-	for (; o && o->name; o++)
-		if (o->code == code)
-			return true;
-	return false;
-}
-
 /*
  * Takes the options in argv[from...]; @stop makes the first word end them.
  * GO_ON with optind at the rest, or an exit code.
@@ -292,7 +331,7 @@ static int parse_options(int argc, char **argv, int from, bool stop)
 			if (!verb->option(code, optarg))
 				ret = usage_error(NULL);
 		} else {
-			ret = common_option(code);
+			ret = common_option(code % LETTER_TAKEN);
 		}
 	}
 	argv[from - 1] = first;

@@ -125,11 +125,54 @@ static void get_flags(struct cell *cell, const void *row)
 	uint32_t flags = OBJECT(row)->stat.object_flags;
 
 	cell->json = json_object_new_array();
-	if (flags & REFOBJ_PERSISTENT) {
-		cell->text = xstrdup("persistent");
+	if (flags & REFOBJ_PERSISTENT)
 		json_object_array_add(cell->json,
 				      json_object_new_string("persistent"));
-	}
+	if (flags & REFOBJ_BUILD)
+		json_object_array_add(cell->json,
+				      json_object_new_string("build"));
+	if (flags & (REFOBJ_PERSISTENT | REFOBJ_BUILD))
+		cell->text = xprintf("%s%s%s",
+				     flags & REFOBJ_PERSISTENT ? "persistent" : "",
+				     flags & REFOBJ_PERSISTENT &&
+				     flags & REFOBJ_BUILD ? "," : "",
+				     flags & REFOBJ_BUILD ? "build" : "");
+}
+
+static void get_linger(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.linger_ms);
+}
+
+static void get_builder(struct cell *cell, const void *row)
+{
+	if (OBJECT(row)->stat.builder)
+		cell_uint(cell, OBJECT(row)->stat.builder);
+}
+
+static void get_watches(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.watches);
+}
+
+static void get_value(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.value_size);
+}
+
+static void get_version(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.value_version);
+}
+
+static void get_file(struct cell *cell, const void *row)
+{
+	cell_bool(cell, OBJECT(row)->stat.has_file);
+}
+
+static void get_edges(struct cell *cell, const void *row)
+{
+	cell_uint(cell, OBJECT(row)->stat.edges);
 }
 
 static void get_held(struct cell *cell, const void *row)
@@ -145,7 +188,7 @@ static const struct column object_columns[] = {
 	{ "ID", D | R, 0, "never given to another object", get_id },
 	{ "NAME", D, 0, "name, if it has one", get_name },
 	{ "TYPE", D, 0, "type tag, if it has one", get_type },
-	{ "STATE", D, 0, "idle or ready", get_state },
+	{ "STATE", D, 0, "idle, building, ready or lingering", get_state },
 	{ "USERS", D | R, 0, "all references together", get_users },
 	{ "HOLDERS", D | R, 0, "how many hold references", get_holders },
 	{ "MODE", D, 0, "permission bits, octal", get_mode },
@@ -160,8 +203,17 @@ static const struct column object_columns[] = {
 	  get_deactivations },
 	{ "UID", R, 0, "owner", get_uid },
 	{ "GID", R, 0, "owner's group", get_gid },
-	{ "FLAGS", 0, 0, "persistent, or nothing", get_flags },
+	{ "FLAGS", 0, 0, "persistent, build, both or nothing", get_flags },
 	{ "HELD", R, 0, "references that refctl itself holds", get_held },
+	{ "LINGER", R, 0, "milliseconds by which it outlives its last release",
+	  get_linger },
+	{ "BUILDER", R, 0, "process that is to make it ready, if it has a number here",
+	  get_builder },
+	{ "WATCHES", R, 0, "sessions that watch it", get_watches },
+	{ "VALUE", R, 0, "bytes of its value", get_value },
+	{ "VERSION", R, 0, "how often the value has been set", get_version },
+	{ "FILE", 0, 0, "has it a file?", get_file },
+	{ "EDGES", R, 0, "objects that it needs", get_edges },
 };
 
 static const struct table objects_table = {
@@ -174,8 +226,7 @@ static const struct table show_table = {
 	.n_columns = ARRAY_SIZE(object_columns),
 };
 
-/* The name, or id=ID without one; lives until the next call. */
-static const char *object_label(const struct refobj_stat *stat)
+const char *object_label(const struct refobj_stat *stat)
 {
 	static char label[32];
 
@@ -187,6 +238,7 @@ static const char *object_label(const struct refobj_stat *stat)
 
 struct holder_row {
 	struct refobj_holder holder;
+	char needed_by[REFOBJ_NAME_SIZE];	/* if that is an object */
 	struct refobj_stat stat;
 	uint64_t now;		/* CLOCK_MONOTONIC */
 	uint64_t boottime;
@@ -212,6 +264,11 @@ static void get_pid(struct cell *cell, const void *row)
 {
 	if (HOLDER(row)->pid)
 		cell_uint(cell, HOLDER(row)->pid);
+}
+
+static bool is_object(const void *row)
+{
+	return HOLDER(row)->kind == REFOBJ_HOLDER_OBJECT;
 }
 
 static void get_comm(struct cell *cell, const void *row)
@@ -246,26 +303,51 @@ static void get_since(struct cell *cell, const void *row)
 
 static void get_why(struct cell *cell, const void *row)
 {
-	cell_string(cell, HOLDER(row)->why);
+	char *why;
+
+	if (!is_object(row)) {
+		cell_string(cell, HOLDER(row)->why);
+		return;
+	}
+	why = xprintf("needed by %s",
+		      ((const struct holder_row *)row)->needed_by);
+	cell_string(cell, why);
+	free(why);
 }
 
 static void get_session(struct cell *cell, const void *row)
 {
-	cell_uint(cell, HOLDER(row)->session);
+	if (HOLDER(row)->kind == REFOBJ_HOLDER_SESSION)
+		cell_uint(cell, HOLDER(row)->session);
+}
+
+static void get_needed_by(struct cell *cell, const void *row)
+{
+	if (is_object(row))
+		cell_uint(cell, HOLDER(row)->session);
 }
 
 static void get_start(struct cell *cell, const void *row)
 {
 	const struct holder_row *h = row;
 
+	if (is_object(row))
+		return;
 	cell_age(cell, h->holder.start_ns,
 		 since(h->boottime, h->holder.start_ns));
 }
 
 static void get_kind(struct cell *cell, const void *row)
 {
-	cell_string(cell, HOLDER(row)->kind == REFOBJ_HOLDER_SESSION ?
-		    "session" : "unknown");
+	static const char *const kinds[] = {
+		[REFOBJ_HOLDER_SESSION] = "session",
+		[REFOBJ_HOLDER_FD] = "descriptor",
+		[REFOBJ_HOLDER_OBJECT] = "object",
+	};
+	uint32_t kind = HOLDER(row)->kind;
+
+	cell_string(cell, kind && kind < ARRAY_SIZE(kinds) ? kinds[kind] :
+		    "unknown");
 }
 
 static const struct column holder_columns[] = {
@@ -281,7 +363,9 @@ static const struct column holder_columns[] = {
 	{ "SESSION", R, 0, "id of the session that holds them", get_session },
 	{ "START", R, 0, "age of the process (JSON: its start, CLOCK_BOOTTIME ns)",
 	  get_start },
-	{ "KIND", 0, 0, "what holds them: session", get_kind },
+	{ "KIND", 0, 0, "what holds them: session, descriptor or object", get_kind },
+	{ "NEEDED_BY", R, 0, "id of the object that holds them, if one does",
+	  get_needed_by },
 	{ "ID", R, 0, "id of the object", get_object_id },
 	{ "USER", 0, 0, "name of UID", get_user },
 };
@@ -297,9 +381,8 @@ static const struct table holders_table = {
 	.n_columns = ARRAY_SIZE(holder_columns),
 };
 
-/* The object that @arg names now; 0 or a complained negative errno. */
-static int find_object(struct refobj_session *session, const char *arg,
-		       struct refobj_stat *stat)
+int find_object(struct refobj_session *session, const char *arg,
+		struct refobj_stat *stat)
 {
 	uint64_t id;
 	int ret;
@@ -373,6 +456,18 @@ const struct verb verb_ls = {
 	.run = run_ls,
 };
 
+/* The name of the object that holds another. */
+static void name_owner(struct refobj_session *session, struct holder_row *row)
+{
+	struct refobj_stat owner = { 0 };
+
+	/* who may see an object need not see what needs it */
+	if (RETRY(refobj_stat(session, row->holder.session, &owner)))
+		owner.id = row->holder.session;
+	snprintf(row->needed_by, sizeof(row->needed_by), "%s",
+		 object_label(&owner));
+}
+
 /* Adds the holders of an object; 0 or a negative errno, not complained. */
 static int list_holders(struct refobj_session *session,
 			const struct refobj_stat *stat, struct rows *rows)
@@ -388,6 +483,8 @@ static int list_holders(struct refobj_session *session,
 	row.boottime = host_clock(CLOCK_BOOTTIME);
 	for (i = 0; i < n; i++) {
 		row.holder = holders[i];
+		if (is_object(&row))
+			name_owner(session, &row);
 		add_row(rows, &row);
 	}
 	free(holders);
@@ -621,13 +718,25 @@ const struct verb verb_stats = {
 	.run = run_stats,
 };
 
+enum {
+	OPT_LINGER = 256,
+	OPT_BUILD,
+};
+
 static struct refobj_attr create_attr = { .flags = REFOBJ_PERSISTENT };
 
 static bool create_option(int code, const char *arg)
 {
-	if (code == 'm')
+	switch (code) {
+	case 'm':
 		return parse_mode(arg, &create_attr.mode);
-	create_attr.type = arg;
+	case 't':
+		create_attr.type = arg;
+		return true;
+	case OPT_LINGER:
+		return parse_linger(arg, &create_attr.linger_ms);
+	}
+	create_attr.flags |= REFOBJ_BUILD;
 	return true;
 }
 
@@ -669,6 +778,10 @@ static int run_create(int argc, char **argv)
 static const struct option_text create_options[] = {
 	{ "type", 't', "TYPE", "type tag" },
 	{ "mode", 'm', "MODE", "permission bits, octal (default: 0600)" },
+	{ "linger", OPT_LINGER, "MS",
+	  "outlive the last release by MS milliseconds (default: 0)" },
+	{ "build", OPT_BUILD, NULL,
+	  "when it is used it is not ready before somebody has published" },
 	{ NULL, 0, NULL, NULL }
 };
 
@@ -735,6 +848,23 @@ static const struct table rm_table = {
 
 #define NAMED_HOLDERS	8
 
+/* "pid 12 (sh)", to be freed. */
+static char *describe_holder(struct refobj_session *session,
+			     const struct refobj_holder *holder)
+{
+	struct holder_row row = { .holder = *holder };
+	char pid[32] = "a process without a pid here";
+
+	if (is_object(&row)) {
+		name_owner(session, &row);
+		return xprintf("object %s", escape(row.needed_by));
+	}
+	if (holder->pid)
+		snprintf(pid, sizeof(pid), "pid %u", holder->pid);
+	return xprintf("%s%s (%s)", holder->kind == REFOBJ_HOLDER_FD ?
+		       "a descriptor of " : "", pid, escape(holder->comm));
+}
+
 /* "3 users; held by pid 12 (sh), pid 13 (cat) and 1 more", to be freed. */
 static char *describe_holders(struct refobj_session *session,
 			      const struct refobj_stat *stat)
@@ -752,12 +882,10 @@ static char *describe_holders(struct refobj_session *session,
 	text = xprintf("%" PRIu64 " user%s; held by", users,
 		       users == 1 ? "" : "s");
 	for (i = 0; i < n && i < NAMED_HOLDERS; i++) {
-		char pid[32] = "a process without a pid here";
+		char *holder = describe_holder(session, &holders[i]);
 
-		if (holders[i].pid)
-			snprintf(pid, sizeof(pid), "pid %u", holders[i].pid);
-		longer = xprintf("%s%s %s (%s)", text, i ? "," : "", pid,
-				 escape(holders[i].comm));
+		longer = xprintf("%s%s %s", text, i ? "," : "", holder);
+		free(holder);
 		free(text);
 		text = longer;
 	}

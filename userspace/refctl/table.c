@@ -220,6 +220,8 @@ static struct libscols_table *new_table(const struct column **columns,
 			flags |= SCOLS_FL_RIGHT;
 		if (columns[j]->flags & COLUMN_TRUNC)
 			flags |= SCOLS_FL_TRUNC;
+		if (columns[j]->flags & COLUMN_TREE)
+			flags |= SCOLS_FL_TREE;
 		if (!scols_table_new_column(tb, columns[j]->name,
 					    columns[j]->width, flags))
 			die_smartcols();
@@ -242,19 +244,27 @@ void table_text(const struct table *table, const void *rows, size_t n,
 		size_t size, const char *indent)
 {
 	const struct column *columns[COLUMNS_MAX];
-	size_t n_columns = text_columns(table, columns), i, j;
+	bool records = table->flags & TABLE_RECORDS && !output.raw;
+	size_t n_columns = text_columns(table, columns), i, j, at;
+	struct libscols_line **lines;
 	struct libscols_table *tb;
 
-	if (table->flags & TABLE_RECORDS && !output.raw) {
+	if (records) {
 		print_records(columns, n_columns, rows, n, size);
 		return;
 	}
 	tb = new_table(columns, n_columns);
+	lines = xrealloc(NULL, n + 1, sizeof(struct libscols_line *));
 	for (i = 0; i < n; i++) {
-		struct libscols_line *line = scols_table_new_line(tb, NULL);
+		struct libscols_line *line;
 
+		at = table->parent ? table->parent(row_at(rows, i, size)) :
+		     NO_PARENT;
+		line = scols_table_new_line(tb, at == NO_PARENT ? NULL :
+					    lines[at]);
 		if (!line)
 			die_smartcols();
+		lines[i] = line;
 		for (j = 0; j < n_columns; j++) {
 			char *text = cell_text(columns[j], row_at(rows, i, size));
 
@@ -269,6 +279,7 @@ void table_text(const struct table *table, const void *rows, size_t n,
 	else if (scols_print_table(tb))
 		die_smartcols();
 	scols_unref_table(tb);
+	free(lines);
 }
 
 static void add_cell(struct json_object *object, const struct column *column,
@@ -299,8 +310,8 @@ static struct json_object *row_json(const struct table *table, const void *row)
 struct json_object *table_rows(const struct table *table, const void *rows,
 			       size_t n, size_t size)
 {
-	struct json_object *result;
-	size_t i;
+	struct json_object *result, **all, *children;
+	size_t i, at;
 
 	if (table->flags & TABLE_MAP) {
 		result = json_object_new_object();
@@ -316,9 +327,20 @@ struct json_object *table_rows(const struct table *table, const void *rows,
 		return result;
 	}
 	result = json_object_new_array();
-	for (i = 0; i < n; i++)
-		json_object_array_add(result,
-				      row_json(table, row_at(rows, i, size)));
+	all = xrealloc(NULL, n + 1, sizeof(struct json_object *));
+	for (i = 0; i < n; i++) {
+		const void *row = row_at(rows, i, size);
+
+		all[i] = row_json(table, row);
+		if (table->parent)
+			json_object_object_add(all[i], "children",
+					       json_object_new_array());
+		at = table->parent ? table->parent(row) : NO_PARENT;
+		children = at == NO_PARENT ? result :
+			   json_object_object_get(all[at], "children");
+		json_object_array_add(children, all[i]);
+	}
+	free(all);
 	return result;
 }
 
@@ -350,6 +372,69 @@ void table_print(const struct table *table, const void *rows, size_t n,
 	json_object_object_add(top, table->name,
 			       table_rows(table, rows, n, size));
 	json_print(top);
+}
+
+static void stream_cell(const char *text, const struct column *column,
+			bool last)
+{
+	int width = (int)column->width, pad = width - (int)strlen(text);
+
+	if (output.raw)
+		printf("%s%s", text, last ? "\n" : " ");
+	else if (column->flags & COLUMN_RIGHT)
+		printf("%*s%s%s", pad > 0 ? pad : 0, "", text, last ? "\n" : " ");
+	else
+		printf("%s%*s%s", text, pad > 0 && !last ? pad : 0, "",
+		       last ? "\n" : " ");
+}
+
+/* As libsmartcols does it. */
+static char *raw_text(const char *s)
+{
+	char *copy = xrealloc(NULL, strlen(s) + 1, 4), *out = copy;
+
+	for (; *s; s++) {
+		if (*s == '\\' || isspace((unsigned char)*s) ||
+		    !isprint((unsigned char)*s))
+			out += sprintf(out, "\\x%02x", (unsigned char)*s);
+		else
+			*out++ = *s;
+	}
+	*out = '\0';
+	return copy;
+}
+
+void table_stream(const struct table *table, const void *row)
+{
+	static bool headed;
+	const struct column *columns[COLUMNS_MAX];
+	size_t n = text_columns(table, columns), j;
+	struct json_object *object;
+
+	if (output.json) {
+		object = json_top();
+		json_object_object_add(object, table->name,
+				       row_json(table, row));
+		puts(json_object_to_json_string_ext(object,
+						    JSON_C_TO_STRING_PLAIN |
+						    JSON_C_TO_STRING_NOSLASHESCAPE));
+		json_object_put(object);
+		fflush(stdout);
+		return;
+	}
+	if (!headed && !output.noheadings)
+		for (j = 0; j < n; j++)
+			stream_cell(columns[j]->name, columns[j], j == n - 1);
+	headed = true;
+	for (j = 0; j < n; j++) {
+		char *text = cell_text(columns[j], row);
+		char *raw = output.raw ? raw_text(text) : NULL;
+
+		stream_cell(raw ? raw : escape(text), columns[j], j == n - 1);
+		free(raw);
+		free(text);
+	}
+	fflush(stdout);
 }
 
 /* The table whose columns are the rows. */

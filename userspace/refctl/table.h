@@ -34,6 +34,7 @@ void cell_age(struct cell *cell, uint64_t value, uint64_t age);
 #define COLUMN_DEFAULT	0x1	/* shown without -o */
 #define COLUMN_RIGHT	0x2	/* numbers */
 #define COLUMN_TRUNC	0x4	/* may be cut on a narrow terminal */
+#define COLUMN_TREE	0x8	/* shows the tree, in tables that are one */
 
 struct column {
 	const char *name;
@@ -52,7 +53,14 @@ struct table {
 	unsigned int flags;
 	const struct column *columns;
 	size_t n_columns;
+	/*
+	 * Of a tree: the index of the row that a row is under, or NO_PARENT. Parents
+	 * come first. JSON: "children".
+	 */
+	size_t (*parent)(const void *row);
 };
+
+#define NO_PARENT	((size_t)-1)
 
 /* The options that choose the shape, common to all verbs with a table. */
 struct output {
@@ -82,6 +90,12 @@ struct json_object *table_rows(const struct table *table, const void *rows,
 			       size_t n, size_t size);
 struct json_object *json_top(void);
 void json_print(struct json_object *top);	/* and frees it */
+
+/*
+ * One row at once: text in columns that are at least as wide as their hints, under
+ * headings before the first one; JSON on a line of its own, with its version.
+ */
+void table_stream(const struct table *table, const void *row);
 
 /* -H: what -o may name. */
 void table_list_columns(const struct table *table);

@@ -113,6 +113,14 @@ static const struct advice {
 	  "library and module may not match: refctl doctor" },
 	{ E2BIG, "E2BIG", "this module is older than the library",
 	  "see both versions: refctl doctor" },
+	{ ELOOP, "ELOOP", "it would need itself",
+	  "look at what needs what: refctl tree" },
+	{ EOWNERDEAD, "EOWNERDEAD", "the session has ended with its owner",
+	  "open another one" },
+	{ ENODATA, "ENODATA", "the object has no file",
+	  "give it one: refctl publish" },
+	{ EPROTO, "EPROTO", "the object's file is not sealed",
+	  "ask its builder" },
 };
 
 static const struct advice *find_advice(int err)
@@ -322,6 +330,32 @@ bool parse_number(const char *s, int base, uint64_t min, uint64_t max,
 	if (errno || *end || n < min || n > max)
 		return false;
 	*value = n;
+	return true;
+}
+
+bool parse_seconds(const char *s, int64_t *ms)
+{
+	uint64_t whole, thousandth = 100;
+	const char *point = strchr(s, '.');
+	char *digits = xprintf("%.*s", (int)strcspn(s, "."), s);
+	bool good;
+
+	/* a thousand years are enough */
+	good = parse_number(digits, 10, 0, 1000ULL * 366 * 86400, &whole) &&
+	       (!point || point[1]);
+	free(digits);
+	if (!good)
+		return false;
+	*ms = (int64_t)whole * 1000;
+	while (point && *++point) {
+		if (*point < '0' || *point > '9')
+			return false;
+		if (thousandth)
+			*ms += (*point - '0') * (int64_t)thousandth;
+		else if (*point != '0' && !(*ms % 1000))
+			*ms += 1;
+		thousandth /= 10;
+	}
 	return true;
 }
 

@@ -8,11 +8,19 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Documented in the help; hold has codes of its own. */
+/* Documented in the help. */
 enum {
 	EXIT_OK		= 0,
 	EXIT_FAILED	= 1,
 	EXIT_USAGE	= 2,
+	/* of verbs that may time out: */
+	EXIT_TIMEOUT	= 2,
+	EXIT_USAGE_TIMEOUT = 3,
+	/* of verbs that run a command, as of env(1) and timeout(1): */
+	EXIT_HOLD	= 125,
+	EXIT_NOEXEC	= 126,
+	EXIT_NOCOMMAND	= 127,
+	EXIT_SIGNAL	= 128,
 };
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -82,6 +90,9 @@ char *owner_name(uint32_t uid);
 /* A whole number from @min to @max, all of @s. */
 bool parse_number(const char *s, int base, uint64_t min, uint64_t max,
 		  uint64_t *value);
+
+/* Seconds, possibly with a fraction, as milliseconds, rounded up. */
+bool parse_seconds(const char *s, int64_t *ms);
 
 /* Colours: on a terminal, and not refused by NO_COLOR or TERM=dumb. */
 bool colours_wanted(void);
