@@ -183,8 +183,9 @@ static bool step(struct refobj_session *session)
 		now.started = true;
 		now.activation = activation;
 		now.terminated = false;
-		now.start = run_shell(on_demand.start);
+		/* said first, as the command may speak into the same pipe */
 		say("started");
+		now.start = run_shell(on_demand.start);
 	}
 	return !now.started;
 }
