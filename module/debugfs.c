@@ -39,6 +39,9 @@ void refobj_count_refusal(int err)
 {
 	unsigned int i;
 
+	/* What the caller sees of it, if he sees anything. */
+	if (err == -ERESTARTSYS)
+		err = -EINTR;
 	for (i = 0; i < ARRAY_SIZE(refobj_errnos); i++)
 		if (refobj_errnos[i].err == -err)
 			break;

@@ -447,7 +447,7 @@ enum refobj_refusal {
  * @sessions_revoked: sessions that ended before their file
  * @events: records told, to however many
  * @events_lost: records for which there was no room
- * @waits: WAIT calls that slept
+ * @waits: WAIT calls that looked, whether or not they had to sleep
  * @publishes: PUBLISH calls that succeeded
  * @exports: object descriptors made
  * @links: edges made
