@@ -541,6 +541,16 @@ int refobj_watch(struct refobj_session *session, struct refobj *object,
 	int err;
 	u64 id;
 
+	/* A watch that is replaced costs nothing that could be refused. */
+	xa_lock(&session->watchers);
+	old = xa_load(&session->watchers, slot);
+	if (old && old->object == object) {
+		err = watch_again(old, mask, cookie);
+		xa_unlock(&session->watchers);
+		return err;
+	}
+	xa_unlock(&session->watchers);
+
 	err = queue_grow(&session->queue);
 	if (err)
 		return err;
