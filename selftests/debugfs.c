@@ -4,7 +4,9 @@
  * that are complete and unforgeable, however they are read.
  */
 #define _GNU_SOURCE
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 
 #include "refobj_proc.h"
 #include "../kselftest_harness.h"
@@ -40,6 +42,67 @@ static struct refobj_info info_of(int fd)
 
 	ro_ioctl(fd, REFOBJ_IOC_INFO, &info);
 	return info;
+}
+
+static int watch(int fd, __u64 id, unsigned int mask)
+{
+	struct refobj_watch a = { .size = sizeof(a), .id = id, .mask = mask };
+
+	return ro_ioctl(fd, REFOBJ_IOC_WATCH, &a);
+}
+
+static int wait_until(int fd, __u64 id, unsigned int until, __u64 timeout_ns)
+{
+	struct refobj_condition c = { .id = id, .until = until };
+	struct refobj_wait a = {
+		.size = sizeof(a), .conditions = (uintptr_t)&c, .count = 1,
+		.condition_size = sizeof(c), .timeout_ns = timeout_ns,
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_WAIT, &a);
+}
+
+static int publish(int fd, __u64 id)
+{
+	struct refobj_payload a = { .size = sizeof(a), .id = id };
+
+	return ro_ioctl(fd, REFOBJ_IOC_PUBLISH, &a);
+}
+
+static int link_to(int fd, unsigned int cmd, __u64 id, __u64 dep)
+{
+	struct refobj_link a = { .size = sizeof(a), .id = id, .dep = dep };
+
+	return ro_ioctl(fd, cmd, &a);
+}
+
+static int export(int fd, __u64 id)
+{
+	struct refobj_export a = { .size = sizeof(a), .id = id };
+
+	return ro_ioctl(fd, REFOBJ_IOC_EXPORT, &a);
+}
+
+static int import(int fd, int objfd)
+{
+	struct refobj_import a = { .size = sizeof(a), .fd = objfd, .count = 1 };
+
+	return ro_ioctl(fd, REFOBJ_IOC_IMPORT, &a);
+}
+
+/* A session whose owner, another process than this one, has exited. */
+static int open_ended(void)
+{
+	struct refobj_adopt a = { .size = sizeof(a) };
+	int fd = ro_open();
+	pid_t pid;
+
+	if (fd < 0)
+		return fd;
+	pid = fork();
+	if (!pid)
+		_exit(ro_ioctl(fd, REFOBJ_IOC_ADOPT, &a));
+	return pid < 0 || ro_reap(pid) ? -ECHILD : fd;
 }
 
 /*
@@ -271,6 +334,145 @@ TEST_F(stats, drop)
 	EXPECT_CHANGES(all);
 }
 
+TEST_F(stats, sessions_revoked)
+{
+	int fd = open_ended();
+
+	ASSERT_LE(0, fd);
+	EXPECT_CHANGES("sessions_revoked 1, sessions 1");
+	close(fd);
+	EXPECT_CHANGES("sessions -1");
+}
+
+TEST_F(stats, events)
+{
+	__u64 id = 0;
+
+	ASSERT_EQ(0, ro_create(self->look.fd, NULL, REFOBJ_PERSISTENT, 0, &id));
+	changes(&self->mark);
+	EXPECT_EQ(0, watch(self->look.fd, id, REFOBJ_WATCH_ALL));
+	EXPECT_CHANGES("events 1");
+	EXPECT_EQ(0, watch(self->look.fd, id, REFOBJ_WATCH_DEFAULT));
+	EXPECT_CHANGES("events 1");
+	/* ACTIVATED, READY */
+	EXPECT_EQ(1, ro_acquire(self->look.fd, id, 1, 0));
+	EXPECT_CHANGES("acquires 1, references_acquired 1, activations 1, events 2");
+	EXPECT_EQ(0, ro_acquire(self->look.fd, id, 1, 0));
+	EXPECT_CHANGES("acquires 1, references_acquired 1");
+	/* DEACTIVATED, DESTROYED */
+	EXPECT_EQ(1, ro_release(self->look.fd, id, 2));
+	EXPECT_CHANGES("releases 1, references_released 2, deactivations 1, events 1");
+	EXPECT_EQ(0, ro_destroy(self->look.fd, id));
+	EXPECT_CHANGES("destroyed 1, events 1");
+}
+
+TEST_F(stats, events_lost)
+{
+	int fd = ro_open(), room = 0, more = 0, events = 0;
+	struct refobj_event event;
+	__u64 id = 0;
+
+	ASSERT_EQ(0, ro_create(fd, NULL, REFOBJ_PERSISTENT, 0, &id));
+	EXPECT_EQ(0, watch(fd, id, REFOBJ_WATCH(REFOBJ_EVENT_DEACTIVATED)));
+	/* Until the queue is full */
+	do {
+		room = events;
+		ASSERT_EQ(1, ro_acquire(fd, id, 1, 0));
+		ASSERT_EQ(1, ro_release(fd, id, 1));
+		ASSERT_EQ(0, ioctl(fd, FIONREAD, &events));
+	} while (room < events &&
+		 !ro_counts_since(&self->look.before, "events_lost"));
+	changes(&self->mark);
+	for (more = 0; more < 3; more++) {
+		ASSERT_EQ(1, ro_acquire(fd, id, 1, 0));
+		ASSERT_EQ(1, ro_release(fd, id, 1));
+	}
+	EXPECT_EQ(4, ro_look_since(&self->look, "events_lost"));
+	while (events) {
+		ASSERT_EQ(sizeof(event), read(fd, &event, sizeof(event)));
+		events -= sizeof(event);
+	}
+	EXPECT_EQ(REFOBJ_EVENT_LOST, event.type);
+	EXPECT_EQ(4, event.count);
+	EXPECT_EQ(0, ro_destroy(fd, id));
+	EXPECT_EQ(4, ro_look_since(&self->look, "events_lost"));
+	close(fd);
+}
+
+TEST_F(stats, waits)
+{
+	__u64 id = 0;
+
+	ASSERT_EQ(1, ro_create(self->look.fd, NULL, 0, 1, &id));
+	changes(&self->mark);
+	EXPECT_EQ(0, wait_until(self->look.fd, id, REFOBJ_UNTIL_READY, 0));
+	EXPECT_CHANGES("waits 1");
+	EXPECT_EQ(-ETIMEDOUT,
+		  wait_until(self->look.fd, id, REFOBJ_UNTIL_IDLE, 1));
+	EXPECT_CHANGES("waits 1, refused_ETIMEDOUT 1");
+	EXPECT_EQ(-EINVAL, wait_until(self->look.fd, id, 0, 0));
+	EXPECT_CHANGES("refused_EINVAL 1");
+	EXPECT_EQ(1, ro_release(self->look.fd, id, 1));
+}
+
+TEST_F(stats, publishes)
+{
+	__u64 id = 0;
+
+	ASSERT_EQ(REFOBJ_FIRST | REFOBJ_BUILDER,
+		  ro_create(self->look.fd, NULL, REFOBJ_BUILD, 1, &id));
+	EXPECT_CHANGES("created 1, references_acquired 1, activations 1");
+	EXPECT_EQ(0, publish(self->look.fd, id));
+	EXPECT_CHANGES("publishes 1");
+	EXPECT_EQ(-EPERM, publish(self->look.fd, id));
+	EXPECT_CHANGES("refused_EPERM 1");
+	EXPECT_EQ(1, ro_release(self->look.fd, id, 1));
+}
+
+TEST_F(stats, exports)
+{
+	__u64 id = 0;
+	int fd;
+
+	ASSERT_EQ(1, ro_create(self->look.fd, NULL, 0, 1, &id));
+	changes(&self->mark);
+	fd = export(self->look.fd, id);
+	ASSERT_LE(0, fd);
+	EXPECT_CHANGES("references_acquired 1, exports 1");
+	EXPECT_EQ(0, import(self->look.fd, fd));
+	EXPECT_CHANGES("references_acquired 1");
+	EXPECT_EQ(0, ro_release(self->look.fd, id, 2));
+	EXPECT_CHANGES("releases 1, references_released 2");
+	close(fd);
+	EXPECT_CHANGES("destroyed 1, deactivations 1, dropped_close 1");
+}
+
+TEST_F(stats, edges)
+{
+	__u64 id = 0, dep = 0;
+	int fd = self->look.fd;
+
+	ASSERT_EQ(1, ro_create(fd, NULL, REFOBJ_PERSISTENT, 1, &id));
+	ASSERT_EQ(0, ro_create(fd, NULL, REFOBJ_PERSISTENT, 0, &dep));
+	changes(&self->mark);
+	EXPECT_EQ(0, link_to(fd, REFOBJ_IOC_LINK, id, dep));
+	EXPECT_CHANGES("references_acquired 1, activations 1, edges 1");
+	EXPECT_EQ(1, ro_release(fd, id, 1));
+	EXPECT_CHANGES("releases 1, references_released 2, deactivations 2");
+	EXPECT_EQ(1, ro_acquire(fd, id, 1, 0));
+	EXPECT_CHANGES("acquires 1, references_acquired 2, activations 2");
+	EXPECT_EQ(0, link_to(fd, REFOBJ_IOC_UNLINK, id, dep));
+	EXPECT_CHANGES("references_released 1, deactivations 1, edges -1");
+	EXPECT_EQ(0, link_to(fd, REFOBJ_IOC_LINK, id, dep));
+	EXPECT_EQ(1, ro_release(fd, id, 1));
+	changes(&self->mark);
+	/* The edge of an object goes with it, from whichever side. */
+	EXPECT_EQ(0, ro_destroy(fd, dep));
+	EXPECT_CHANGES("destroyed 1, edges -1");
+	EXPECT_EQ(0, ro_destroy(fd, id));
+	EXPECT_CHANGES("destroyed 1");
+}
+
 TEST_F(stats, looking_counts_nothing)
 {
 	struct refobj_holder rec;
@@ -373,6 +575,7 @@ struct scene {
 	__u64 idle;		/* persistent, unused */
 	__u64 dead;
 	struct ro_counts *mark;
+	int left[2];		/* descriptors to close in the end, or -1 */
 };
 
 FIXTURE(refused) {
@@ -561,8 +764,116 @@ FIXTURE_VARIANT_ADD(refused, EBUSY) {
 	.refuse = refuse_ebusy, .err = EBUSY, .changes = "refused_EBUSY 1",
 };
 
+/* A signal that comes too early is not the last one. */
+static int refuse_eintr(struct scene *s)
+{
+	struct itimerval often = {
+		.it_interval.tv_usec = 10000, .it_value.tv_usec = 10000,
+	};
+	int ret;
+
+	if (setitimer(ITIMER_REAL, &often, NULL))
+		return 1;
+	ret = wait_until(s->fd, s->idle, REFOBJ_UNTIL_ACTIVE, ~0ULL);
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	return ret;
+}
+
+FIXTURE_VARIANT_ADD(refused, EINTR) {
+	.refuse = refuse_eintr, .err = EINTR,
+	.changes = "waits 1, refused_EINTR 1",
+};
+
+static int refuse_etimedout(struct scene *s)
+{
+	return wait_until(s->fd, s->idle, REFOBJ_UNTIL_ACTIVE, 0);
+}
+
+FIXTURE_VARIANT_ADD(refused, ETIMEDOUT) {
+	.refuse = refuse_etimedout, .err = ETIMEDOUT,
+	.changes = "waits 1, refused_ETIMEDOUT 1",
+};
+
+static int refuse_eloop(struct scene *s)
+{
+	return link_to(s->fd, REFOBJ_IOC_LINK, s->held, s->held);
+}
+
+FIXTURE_VARIANT_ADD(refused, ELOOP) {
+	.refuse = refuse_eloop, .err = ELOOP, .changes = "refused_ELOOP 1",
+};
+
+static int refuse_ebadf(struct scene *s)
+{
+	return import(s->fd, -1);
+}
+
+FIXTURE_VARIANT_ADD(refused, EBADF) {
+	.refuse = refuse_ebadf, .err = EBADF, .changes = "refused_EBADF 1",
+};
+
+static int refuse_emfile(struct scene *s)
+{
+	struct rlimit limit, none;
+	int ret;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 1;
+	none = limit;
+	none.rlim_cur = 0;
+	if (setrlimit(RLIMIT_NOFILE, &none))
+		return 1;
+	ret = export(s->fd, s->held);
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		return 1;
+	return ret;
+}
+
+FIXTURE_VARIANT_ADD(refused, EMFILE) {
+	.refuse = refuse_emfile, .err = EMFILE, .changes = "refused_EMFILE 1",
+};
+
+static int refuse_exdev(struct scene *s)
+{
+	int home = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	__u64 id;
+
+	if (home < 0 || unshare(CLONE_NEWNET))
+		return 1;
+	s->left[0] = ro_open();
+	if (ro_create(s->left[0], NULL, 0, 1, &id) != 1)
+		return 1;
+	s->left[1] = export(s->left[0], id);
+	if (s->left[1] < 0 || setns(home, CLONE_NEWNET))
+		return 1;
+	close(home);
+	changes(s->mark);
+	return import(s->fd, s->left[1]);
+}
+
+FIXTURE_VARIANT_ADD(refused, EXDEV) {
+	.refuse = refuse_exdev, .err = EXDEV, .changes = "refused_EXDEV 1",
+};
+
+static int refuse_eownerdead(struct scene *s)
+{
+	s->left[0] = open_ended();
+	changes(s->mark);
+	return ro_acquire(s->left[0], s->open, 1, 0);
+}
+
+FIXTURE_VARIANT_ADD(refused, EOWNERDEAD) {
+	.refuse = refuse_eownerdead, .err = EOWNERDEAD,
+	.changes = "refused_EOWNERDEAD 1",
+};
+
+static void on_alarm(int sig)
+{
+}
+
 FIXTURE_SETUP(refused)
 {
+	struct sigaction alarm = { .sa_handler = on_alarm };
 	struct refobj_create c = {
 		.size = sizeof(c), .initial = 1, .type = "dog",
 	};
@@ -585,11 +896,19 @@ FIXTURE_SETUP(refused)
 	ASSERT_EQ(1, ro_create(s->fd, NULL, 0, 1, &s->dead));
 	ASSERT_EQ(1, ro_release(s->fd, s->dead, 1));
 	s->mark = &self->mark;
+	s->left[0] = -1;
+	s->left[1] = -1;
+	ASSERT_EQ(0, sigaction(SIGALRM, &alarm, NULL));
 	ASSERT_EQ(0, ro_counts_read(s->mark));
 }
 
 FIXTURE_TEARDOWN(refused)
 {
+	int i;
+
+	for (i = 0; i < 2; i++)
+		if (self->scene.left[i] >= 0)
+			close(self->scene.left[i]);
 	EXPECT_EQ(0, ro_destroy(self->look.fd, self->scene.idle));
 	close(self->scene.stranger);
 	EXPECT_STREQ(RO_NOTHING, ro_look_close(&self->look));
@@ -765,6 +1084,74 @@ TEST_F(table, idle_object_without_name)
 	EXPECT_STREQ("-", row.field[11]);
 	EXPECT_EQ(0, ro_destroy(self->look.fd, id));
 	find_row(OBJECTS, id, &row);
+	EXPECT_EQ(0, row.n);
+}
+
+TEST_F(table, object_that_is_being_built)
+{
+	struct row row;
+	__u64 id = 0;
+
+	ASSERT_EQ(REFOBJ_FIRST | REFOBJ_BUILDER,
+		  ro_create(self->look.fd, NULL, REFOBJ_BUILD, 3, &id));
+	find_row(OBJECTS, id, &row);
+	ASSERT_EQ(12, row.n);
+	EXPECT_STREQ("building", row.field[2]);
+	EXPECT_STREQ("3", row.field[3]);
+	EXPECT_STREQ("-", row.field[9]);
+	EXPECT_EQ(0, publish(self->look.fd, id));
+	find_row(OBJECTS, id, &row);
+	ASSERT_EQ(12, row.n);
+	EXPECT_STREQ("ready", row.field[2]);
+	EXPECT_EQ(1, ro_release(self->look.fd, id, 3));
+}
+
+TEST_F(table, object_that_lingers)
+{
+	struct refobj_create c = {
+		.size = sizeof(c), .initial = 3, .linger_ms = REFOBJ_LINGER_MAX,
+		.name = "table",
+	};
+	struct row row;
+
+	ASSERT_EQ(1, ro_ioctl(self->look.fd, REFOBJ_IOC_CREATE, &c));
+	EXPECT_EQ(0, ro_release(self->look.fd, c.id, 3));
+	find_row(OBJECTS, c.id, &row);
+	ASSERT_EQ(12, row.n);
+	EXPECT_STREQ("lingering", row.field[2]);
+	EXPECT_STREQ("0", row.field[3]);
+	EXPECT_STREQ("3", row.field[4]);
+	EXPECT_STREQ("0", row.field[5]);
+	EXPECT_STREQ("table", row.field[11]);
+	EXPECT_EQ(0, ro_acquire(self->look.fd, c.id, 1, 0));
+	find_row(OBJECTS, c.id, &row);
+	EXPECT_STREQ("ready", row.field[2]);
+	EXPECT_EQ(0, ro_release(self->look.fd, c.id, 1));
+	EXPECT_EQ(0, ro_destroy(self->look.fd, c.id));
+	find_row(OBJECTS, c.id, &row);
+	EXPECT_EQ(0, row.n);
+}
+
+TEST_F(table, object_that_another_and_a_descriptor_hold)
+{
+	__u64 id = 0, dep = 0;
+	struct row row;
+	int fd;
+
+	ASSERT_EQ(1, ro_create(self->look.fd, NULL, 0, 1, &id));
+	ASSERT_EQ(1, ro_create(self->look.fd, NULL, 0, 1, &dep));
+	EXPECT_EQ(0, link_to(self->look.fd, REFOBJ_IOC_LINK, id, dep));
+	fd = export(self->look.fd, dep);
+	EXPECT_EQ(0, ro_release(self->look.fd, dep, 1));
+	find_row(OBJECTS, dep, &row);
+	ASSERT_EQ(12, row.n);
+	EXPECT_STREQ("2", row.field[3]);
+	EXPECT_STREQ("2", row.field[5]);
+	EXPECT_EQ(0, close(fd));
+	find_row(OBJECTS, dep, &row);
+	EXPECT_STREQ("1", row.field[5]);
+	EXPECT_EQ(1, ro_release(self->look.fd, id, 1));
+	find_row(OBJECTS, dep, &row);
 	EXPECT_EQ(0, row.n);
 }
 
