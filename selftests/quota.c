@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What one uid may have: objects, references and bytes of text. The limits are
- * the module's parameters, which each test sets above what the uid has already
- * and which are restored whatever becomes of the test.
+ * What one uid may have: objects, references, watches, and bytes of text and of
+ * values. The limits are the module's parameters, which each test sets above what
+ * the uid has already and which are restored whatever becomes of the test.
  */
 #define _GNU_SOURCE
 #include <grp.h>
 #include <linux/capability.h>
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include "refobj_proc.h"
 #include "../kselftest_harness.h"
@@ -17,12 +18,15 @@
 #define STRANGER	65533
 #define CACHE		64	/* what a session may keep charged, by INFO */
 
-enum quota { OBJECTS, REFERENCES, BYTES, QUOTAS };
+/* EVENTS is of each session, and not of a uid. */
+enum quota { OBJECTS, REFERENCES, BYTES, WATCHES, QUOTAS, EVENTS = QUOTAS, LIMITS };
 
-static const char * const parameter[QUOTAS] = {
+static const char * const parameter[LIMITS] = {
 	[OBJECTS] = PARAMETERS "max_objects",
 	[REFERENCES] = PARAMETERS "max_references",
 	[BYTES] = PARAMETERS "max_bytes",
+	[WATCHES] = PARAMETERS "max_watches",
+	[EVENTS] = PARAMETERS "max_events",
 };
 
 static int read_parameter(enum quota q, char *text, int size)
@@ -88,8 +92,16 @@ static __u64 used(int fd, enum quota q)
 
 	if (ro_ioctl(fd, REFOBJ_IOC_INFO, &info))
 		return ~0ULL;
-	return q == OBJECTS ? info.objects_used :
-	       q == REFERENCES ? info.references_used : info.bytes_used;
+	switch (q) {
+	case OBJECTS:
+		return info.objects_used;
+	case REFERENCES:
+		return info.references_used;
+	case BYTES:
+		return info.bytes_used;
+	default:
+		return info.watches_used;
+	}
 }
 
 static __u64 max(int fd, enum quota q)
@@ -98,8 +110,16 @@ static __u64 max(int fd, enum quota q)
 
 	if (ro_ioctl(fd, REFOBJ_IOC_INFO, &info))
 		return 0;
-	return q == OBJECTS ? info.objects_max :
-	       q == REFERENCES ? info.references_max : info.bytes_max;
+	switch (q) {
+	case OBJECTS:
+		return info.objects_max;
+	case REFERENCES:
+		return info.references_max;
+	case BYTES:
+		return info.bytes_max;
+	default:
+		return info.watches_max;
+	}
 }
 
 static int create_mode(int fd, const char *name, const char *type, __u32 mode,
@@ -124,8 +144,57 @@ static int create(int fd, const char *name, __u32 initial, __u64 *id)
 	return create_mode(fd, name, "", 0666, 0, initial, id);
 }
 
+static int watch(int fd, __u64 id, unsigned int mask)
+{
+	struct refobj_watch a = { .size = sizeof(a), .id = id, .mask = mask };
+
+	return ro_ioctl(fd, REFOBJ_IOC_WATCH, &a);
+}
+
+static int set_value(int fd, __u64 id, unsigned int length)
+{
+	static const char bytes[REFOBJ_VALUE_MAX] = { 1 };
+	struct refobj_value a = {
+		.size = sizeof(a), .id = id, .data = (uintptr_t)bytes,
+		.length = length,
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_SET_VALUE, &a);
+}
+
+static int value_length(int fd, __u64 id)
+{
+	struct refobj_value a = { .size = sizeof(a), .id = id };
+	int ret = ro_ioctl(fd, REFOBJ_IOC_GET_VALUE, &a);
+
+	return ret < 0 ? ret : (int)a.length;
+}
+
+static int link_to(int fd, unsigned int cmd, __u64 id, __u64 dep)
+{
+	struct refobj_link a = { .size = sizeof(a), .id = id, .dep = dep };
+
+	return ro_ioctl(fd, cmd, &a);
+}
+
+static int export(int fd, __u64 id)
+{
+	struct refobj_export a = { .size = sizeof(a), .id = id };
+
+	return ro_ioctl(fd, REFOBJ_IOC_EXPORT, &a);
+}
+
+static int import(int fd, int objfd, unsigned int n)
+{
+	struct refobj_import a = {
+		.size = sizeof(a), .fd = objfd, .count = n,
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_IMPORT, &a);
+}
+
 FIXTURE(quota) {
-	char saved[QUOTAS][32];
+	char saved[LIMITS][32];
 	__u64 base[QUOTAS];	/* what USER had before */
 	int fd, second;		/* two sessions of USER */
 	int stranger;
@@ -150,18 +219,18 @@ FIXTURE_SETUP(quota)
 	ASSERT_LE(0, self->second);
 	self->stranger = open_as(STRANGER, 0);
 	ASSERT_LE(0, self->stranger);
-	for (q = 0; q < QUOTAS; q++) {
-		self->base[q] = used(self->fd, q);
+	for (q = 0; q < LIMITS; q++)
 		ASSERT_EQ(0, read_parameter(q, self->saved[q],
 					    sizeof(self->saved[q])));
-	}
+	for (q = 0; q < QUOTAS; q++)
+		self->base[q] = used(self->fd, q);
 }
 
 FIXTURE_TEARDOWN_PARENT(quota)
 {
 	int q;
 
-	for (q = 0; q < QUOTAS; q++)
+	for (q = 0; q < LIMITS; q++)
 		EXPECT_EQ(0, write_parameter(q, self->saved[q]));
 }
 
@@ -502,7 +571,259 @@ TEST_F(quota, references_are_given_back_by_release_all)
 	EXPECT_EQ(1, create(self->second, "a", 300, NULL));
 }
 
+TEST_F(quota, edges_are_references_of_who_made_them)
+{
+	__u64 id, dep, before = used(self->stranger, REFERENCES);
+
+	ASSERT_EQ(0, allow(self, REFERENCES, 3));
+	ASSERT_EQ(1, create(self->fd, "a", 1, &id));
+	ASSERT_EQ(1, create(self->fd, "b", 1, &dep));
+	EXPECT_EQ(0, link_to(self->fd, REFOBJ_IOC_LINK, id, dep));
+	EXPECT_EQ(3, more(self, REFERENCES));
+	EXPECT_EQ(0, link_to(self->fd, REFOBJ_IOC_UNLINK, id, dep));
+	EXPECT_EQ(2, more(self, REFERENCES));
+	/* Another's edge is another's, and stays when its maker goes. */
+	EXPECT_EQ(0, link_to(self->stranger, REFOBJ_IOC_LINK, id, dep));
+	EXPECT_EQ(2, more(self, REFERENCES));
+	EXPECT_EQ(before + 1, used(self->stranger, REFERENCES));
+	EXPECT_EQ(0, ro_acquire(self->second, dep, 1, 0));
+	EXPECT_EQ(-EDQUOT, link_to(self->fd, REFOBJ_IOC_LINK, dep, id));
+	/* It goes with its owner. */
+	EXPECT_EQ(1, ro_release(self->fd, id, 1));
+	EXPECT_EQ(before, used(self->stranger, REFERENCES));
+}
+
+/* An edge that holds nothing is charged too: it may have to hold at any time. */
+TEST_F(quota, edges_of_idle_objects_are_charged)
+{
+	__u64 id, dep;
+
+	ASSERT_EQ(0, allow(self, REFERENCES, 1));
+	ASSERT_EQ(0, ro_create(self->fd, "a", REFOBJ_PERSISTENT, 0, &id));
+	ASSERT_EQ(0, ro_create(self->fd, "b", REFOBJ_PERSISTENT, 0, &dep));
+	EXPECT_EQ(0, link_to(self->fd, REFOBJ_IOC_LINK, id, dep));
+	EXPECT_EQ(1, more(self, REFERENCES));
+	EXPECT_EQ(-EDQUOT, ro_acquire(self->fd, id, 1, 0));
+	EXPECT_EQ(0, ro_destroy(self->fd, dep));
+	EXPECT_EQ(0, more(self, REFERENCES));
+	EXPECT_EQ(1, ro_acquire(self->fd, id, 1, 0));
+	EXPECT_EQ(1, ro_release(self->fd, id, 1));
+	EXPECT_EQ(0, ro_destroy(self->fd, id));
+}
+
+TEST_F(quota, edge_beyond_the_references_is_not_made)
+{
+	struct refobj_stat st;
+	__u64 id, dep;
+
+	ASSERT_EQ(0, allow(self, REFERENCES, 1));
+	ASSERT_EQ(1, create(self->fd, "a", 1, &id));
+	ASSERT_EQ(0, ro_create(self->fd, "b", REFOBJ_PERSISTENT, 0, &dep));
+	EXPECT_EQ(-EDQUOT, link_to(self->fd, REFOBJ_IOC_LINK, id, dep));
+	EXPECT_EQ(0, ro_stat(self->fd, id, &st));
+	EXPECT_EQ(0, st.edges);
+	EXPECT_EQ(0, ro_users(self->fd, dep));
+	EXPECT_EQ(0, ro_destroy(self->fd, dep));
+}
+
+TEST_F(quota, object_descriptors_are_references)
+{
+	int fd, objfd;
+	__u64 id;
+
+	ASSERT_EQ(0, allow(self, REFERENCES, 2));
+	ASSERT_EQ(1, create(self->fd, "a", 1, &id));
+	objfd = export(self->fd, id);
+	ASSERT_LE(0, objfd);
+	EXPECT_EQ(2, more(self, REFERENCES));
+	EXPECT_EQ(-EDQUOT, export(self->fd, id));
+	EXPECT_EQ(-EDQUOT, import(self->second, objfd, 1));
+	EXPECT_EQ(2, ro_users(self->fd, id));
+	/* Its session's end is not its own. */
+	close(self->fd);
+	EXPECT_EQ(1, more(self, REFERENCES));
+	EXPECT_EQ(1, more(self, OBJECTS));
+	EXPECT_EQ(-EDQUOT, import(self->second, objfd, 2));
+	EXPECT_EQ(0, import(self->second, objfd, 1));
+	close(self->second);
+	fd = open_as(USER, 0);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(self->base[REFERENCES] + 1, used(fd, REFERENCES));
+	close(objfd);
+	EXPECT_EQ(self->base[REFERENCES], used(fd, REFERENCES));
+	EXPECT_EQ(self->base[OBJECTS], used(fd, OBJECTS));
+	close(fd);
+}
+
+/* The reserve that sessions keep is given back to edges and descriptors too. */
+TEST_F(quota, references_kept_by_sessions_are_given_to_edges)
+{
+	__u64 id, dep, other;
+	int objfd;
+
+	ASSERT_EQ(0, allow(self, REFERENCES, CACHE));
+	ASSERT_EQ(1, create(self->second, "a", CACHE, &other));
+	ASSERT_EQ(1, ro_release(self->second, other, CACHE));
+	ASSERT_EQ(1, create(self->root, "b", 1, &id));
+	ASSERT_EQ(1, create(self->root, "c", 1, &dep));
+	EXPECT_EQ(0, link_to(self->fd, REFOBJ_IOC_LINK, id, dep));
+	EXPECT_EQ(1, more(self, REFERENCES));
+	ASSERT_EQ(1, create(self->second, "a", CACHE - 1, &other));
+	EXPECT_EQ(0, ro_release(self->second, other, CACHE - 2));
+	objfd = export(self->second, other);
+	ASSERT_LE(0, objfd);
+	EXPECT_EQ(3, more(self, REFERENCES));
+	close(objfd);
+}
+
+/* Watches */
+
+TEST_F(quota, watches_up_to_the_limit)
+{
+	struct refobj_stat st;
+	__u64 a, b, c;
+
+	ASSERT_EQ(0, allow(self, WATCHES, 3));
+	ASSERT_EQ(1, create(self->root, "a", 1, &a));
+	ASSERT_EQ(1, create(self->root, "b", 1, &b));
+	ASSERT_EQ(1, create(self->root, "c", 1, &c));
+	EXPECT_EQ(0, watch(self->fd, a, REFOBJ_WATCH_ALL));
+	EXPECT_EQ(0, watch(self->fd, b, REFOBJ_WATCH_ALL));
+	EXPECT_EQ(0, watch(self->second, a, REFOBJ_WATCH_ALL));
+	EXPECT_EQ(-EDQUOT, watch(self->fd, c, REFOBJ_WATCH_ALL));
+	EXPECT_EQ(-EDQUOT, watch(self->second, c, REFOBJ_WATCH_ALL));
+	EXPECT_EQ(3, more(self, WATCHES));
+	EXPECT_EQ(0, ro_stat(self->fd, c, &st));
+	EXPECT_EQ(0, st.watches);
+	EXPECT_EQ(0, watch(self->stranger, c, REFOBJ_WATCH_ALL));
+	EXPECT_EQ(0, watch(self->fd, b, 0));
+	EXPECT_EQ(2, more(self, WATCHES));
+	EXPECT_EQ(0, watch(self->second, c, REFOBJ_WATCH_ALL));
+}
+
+TEST_F(quota, watches_at_the_limit_can_be_replaced)
+{
+	__u64 id;
+	int i;
+
+	ASSERT_EQ(0, allow(self, WATCHES, 1));
+	ASSERT_EQ(1, create(self->root, "a", 1, &id));
+	for (i = 0; i < 5; i++) {
+		EXPECT_EQ(0, watch(self->fd, id, REFOBJ_WATCH_ALL));
+		EXPECT_EQ(1, more(self, WATCHES));
+	}
+	ASSERT_EQ(0, allow(self, WATCHES, 0));
+	EXPECT_EQ(0, watch(self->fd, id, REFOBJ_WATCH_DEFAULT));
+	EXPECT_EQ(-EDQUOT, watch(self->second, id, REFOBJ_WATCH_DEFAULT));
+	EXPECT_EQ(1, more(self, WATCHES));
+}
+
+/* The last record must have been read: until then there is something to keep. */
+TEST_F(quota, watches_are_given_back_when_the_end_has_been_read)
+{
+	struct refobj_event event;
+	__u64 id;
+
+	ASSERT_EQ(0, allow(self, WATCHES, 1));
+	ASSERT_EQ(1, create(self->fd, "a", 1, &id));
+	EXPECT_EQ(0, watch(self->second, id,
+			   REFOBJ_WATCH(REFOBJ_EVENT_DESTROYED)));
+	EXPECT_EQ(1, ro_release(self->fd, id, 1));
+	EXPECT_EQ(sizeof(event), read(self->second, &event, sizeof(event)));
+	EXPECT_EQ(REFOBJ_EVENT_SNAPSHOT, event.type);
+	EXPECT_EQ(1, more(self, WATCHES));
+	EXPECT_EQ(sizeof(event), read(self->second, &event, sizeof(event)));
+	EXPECT_EQ(REFOBJ_EVENT_DESTROYED, event.type);
+	EXPECT_EQ(0, more(self, WATCHES));
+}
+
+TEST_F(quota, watches_are_given_back_by_closing)
+{
+	__u64 a, b;
+
+	ASSERT_EQ(0, allow(self, WATCHES, 2));
+	ASSERT_EQ(1, create(self->root, "a", 1, &a));
+	ASSERT_EQ(1, create(self->root, "b", 1, &b));
+	EXPECT_EQ(0, watch(self->fd, a, REFOBJ_WATCH_ALL));
+	EXPECT_EQ(0, watch(self->fd, b, REFOBJ_WATCH_ALL));
+	EXPECT_EQ(1, ro_release(self->root, b, 1));
+	EXPECT_EQ(2, more(self, WATCHES));
+	close(self->fd);
+	EXPECT_EQ(0, more(self, WATCHES));
+	EXPECT_EQ(0, watch(self->second, a, REFOBJ_WATCH_ALL));
+}
+
+/* Not even who has no quota watches what too many watch. */
+TEST_F_TIMEOUT(quota, watches_of_one_object, 120)
+{
+	struct rlimit many = { REFOBJ_WATCHES_MAX + 100,
+			       REFOBJ_WATCHES_MAX + 100 };
+	int *fds = calloc(REFOBJ_WATCHES_MAX, sizeof(*fds)), i;
+	struct refobj_stat st;
+	__u64 id;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &many));
+	/* What they have not read takes room. */
+	ASSERT_EQ(0, write_parameter(EVENTS, "16"));
+	ASSERT_EQ(1, create(self->root, "a", 1, &id));
+	for (i = 0; i < REFOBJ_WATCHES_MAX; i++) {
+		fds[i] = ro_open();
+		ASSERT_LE(0, fds[i]);
+		ASSERT_EQ(0, watch(fds[i], id, REFOBJ_WATCH_DEFAULT));
+	}
+	EXPECT_EQ(-EDQUOT, watch(self->root, id, REFOBJ_WATCH_DEFAULT));
+	EXPECT_EQ(0, watch(fds[7], id, REFOBJ_WATCH_ALL));
+	EXPECT_EQ(0, ro_stat(self->root, id, &st));
+	EXPECT_EQ(REFOBJ_WATCHES_MAX, st.watches);
+	EXPECT_EQ(0, watch(fds[8], id, 0));
+	EXPECT_EQ(0, watch(self->root, id, REFOBJ_WATCH_DEFAULT));
+	EXPECT_EQ(1, ro_release(self->root, id, 1));
+	for (i = 0; i < REFOBJ_WATCHES_MAX; i++)
+		close(fds[i]);
+	free(fds);
+}
+
 /* Bytes */
+
+TEST_F(quota, bytes_of_values)
+{
+	__u64 id;
+
+	ASSERT_EQ(1, create(self->fd, "", 1, &id));
+	ASSERT_EQ(0, ro_acquire(self->stranger, id, 1, 0));
+	EXPECT_EQ(0, set_value(self->fd, id, 10));
+	EXPECT_EQ(10, more(self, BYTES));
+	EXPECT_EQ(0, set_value(self->fd, id, 4));
+	EXPECT_EQ(4, more(self, BYTES));
+	EXPECT_EQ(0, set_value(self->stranger, id, REFOBJ_VALUE_MAX));
+	EXPECT_EQ(0, more(self, BYTES));
+	EXPECT_EQ(0, set_value(self->fd, id, 100));
+	EXPECT_EQ(0, set_value(self->fd, id, 0));
+	EXPECT_EQ(0, more(self, BYTES));
+	EXPECT_EQ(0, set_value(self->fd, id, 7));
+	/* Who set it has left: it is still there. */
+	EXPECT_EQ(0, ro_release(self->fd, id, 1));
+	EXPECT_EQ(7, more(self, BYTES));
+	EXPECT_EQ(7, value_length(self->stranger, id));
+	EXPECT_EQ(1, ro_release(self->stranger, id, 1));
+	EXPECT_EQ(0, more(self, BYTES));
+}
+
+TEST_F(quota, a_value_beyond_the_limit_leaves_the_old_one)
+{
+	__u64 id;
+
+	ASSERT_EQ(0, allow(self, BYTES, 10));
+	ASSERT_EQ(1, create(self->fd, "", 1, &id));
+	EXPECT_EQ(-EDQUOT, set_value(self->fd, id, 11));
+	EXPECT_EQ(0, value_length(self->fd, id));
+	EXPECT_EQ(0, set_value(self->fd, id, 5));
+	EXPECT_EQ(-EDQUOT, set_value(self->fd, id, 11));
+	EXPECT_EQ(5, value_length(self->fd, id));
+	EXPECT_EQ(5, more(self, BYTES));
+	EXPECT_EQ(0, set_value(self->fd, id, 4));
+	EXPECT_EQ(4, more(self, BYTES));
+}
 
 TEST_F(quota, bytes_are_those_of_name_and_type)
 {
@@ -597,12 +918,16 @@ TEST_F(quota, root_is_exempt)
 	ASSERT_EQ(0, write_parameter(OBJECTS, "0"));
 	ASSERT_EQ(0, write_parameter(REFERENCES, "0"));
 	ASSERT_EQ(0, write_parameter(BYTES, "0"));
+	ASSERT_EQ(0, write_parameter(WATCHES, "0"));
 	EXPECT_EQ(1, create(self->root, "a", REFOBJ_COUNT_MAX, &id));
 	EXPECT_EQ(0, ro_acquire(self->root, id, REFOBJ_COUNT_MAX, 0));
 	EXPECT_EQ(0, ro_set_why(self->root, id, "because I can"));
+	EXPECT_EQ(0, set_value(self->root, id, REFOBJ_VALUE_MAX));
+	EXPECT_EQ(0, watch(self->root, id, REFOBJ_WATCH_ALL));
 	EXPECT_EQ(REFOBJ_UNLIMITED, max(self->root, OBJECTS));
 	EXPECT_EQ(REFOBJ_UNLIMITED, max(self->root, REFERENCES));
 	EXPECT_EQ(REFOBJ_UNLIMITED, max(self->root, BYTES));
+	EXPECT_EQ(REFOBJ_UNLIMITED, max(self->root, WATCHES));
 }
 
 TEST_F(quota, of_zero_allows_nothing)
@@ -620,6 +945,8 @@ TEST_F(quota, of_zero_allows_nothing)
 	ASSERT_EQ(0, write_parameter(BYTES, "0"));
 	EXPECT_EQ(-EDQUOT, create(self->fd, "b", 1, NULL));
 	EXPECT_EQ(1, create(self->fd, "", 1, NULL));
+	ASSERT_EQ(0, write_parameter(WATCHES, "0"));
+	EXPECT_EQ(-EDQUOT, watch(self->fd, id, REFOBJ_WATCH_ALL));
 }
 
 TEST_F(quota, cap_sys_resource_when_opening_is_what_exempts)
@@ -702,6 +1029,7 @@ TEST_F(quota, is_given_back_by_a_killed_process)
 
 	ASSERT_EQ(0, allow(self, OBJECTS, 1));
 	ASSERT_EQ(0, allow(self, REFERENCES, 100));
+	ASSERT_EQ(0, allow(self, WATCHES, 1));
 	ASSERT_EQ(0, ro_pipe_open(&p));
 	pid = fork();
 	ASSERT_LE(0, pid);
@@ -710,7 +1038,8 @@ TEST_F(quota, is_given_back_by_a_killed_process)
 		if (setresuid(USER, USER, USER))
 			_exit(1);
 		fd = ro_open();
-		ro_child_say(&p, create(fd, "a", 100, &id));
+		ro_child_say(&p, create(fd, "a", 100, &id) +
+				 watch(fd, id, REFOBJ_WATCH_ALL));
 		pause();
 		_exit(0);
 	}
@@ -719,7 +1048,8 @@ TEST_F(quota, is_given_back_by_a_killed_process)
 	EXPECT_EQ(-EDQUOT, create(self->fd, "b", 1, NULL));
 	EXPECT_EQ(0, kill(pid, SIGKILL));
 	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
-	EXPECT_EQ(1, create(self->fd, "b", 100, NULL));
+	EXPECT_EQ(1, create(self->fd, "b", 100, &id));
+	EXPECT_EQ(0, watch(self->fd, id, REFOBJ_WATCH_ALL));
 	ro_pipe_close(&p);
 }
 
