@@ -490,48 +490,50 @@ TEST_F(watches, a_lost_death_ends_the_watch)
 /* A WATCH that succeeds has its snapshot, however full the queue is by then. */
 TEST_F_TIMEOUT(watches, a_snapshot_is_not_lost, PATIENCE)
 {
-	int fd = ro_open_with_room(16, self->id, ENDS), i, j, n, ret;
+	int fd = ro_open_with_room(16, self->id, ENDS), i, n, ret;
+	int refused = 0, rounds = ro_times(3000), *stop;
 	struct refobj_event e[8];
-	int refused = 0, *stop;
-	struct ro_kid kid;
-	__u64 other = 0;
+	struct ro_kid kid[2];
+	__u64 id[2], other = 0;
 	bool found;
 
 	stop = ro_shared(sizeof(*stop));
 	ASSERT_NE(NULL, stop);
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(1, ro_create(self->look.fd, NULL, 0, 1, &other));
-	ASSERT_LE(0, ro_kid_fork(&kid));
-	if (!kid.pid) {
-		int mine = ro_open();
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, ro_create(self->look.fd, NULL, REFOBJ_PERSISTENT,
+				       0, &id[i]));
+		ASSERT_EQ(0, ro_watch(fd, id[i], ENDS, 0));
+		ASSERT_LE(0, ro_kid_fork(&kid[i]));
+		if (!kid[i].pid) {
+			int mine = ro_open();
 
-		while (!__atomic_load_n(stop, __ATOMIC_RELAXED))
-			ro_bounce(mine, self->id, 1);
-		_exit(0);
-	}
-	for (i = 1; i <= ro_times(3000); i++) {
-		ret = ro_watch(fd, other, BIT_OF(DESTROYED), i);
-		if (ret) {
-			ASSERT_EQ(-EAGAIN, ret);
-			ro_read_events(fd, e, 1 + i % 8);
-			refused++;
-			continue;
+			while (!__atomic_load_n(stop, __ATOMIC_RELAXED))
+				ro_bounce(mine, id[i], 1);
+			_exit(0);
 		}
-		found = false;
-		for (j = 0; j < 32 && !found; j += n) {
-			int k;
-
-			n = ro_read_events(fd, e, 8);
-			ASSERT_LT(0, n);
-			for (k = 0; k < n; k++)
-				found |= e[k].type == REFOBJ_EVENT_SNAPSHOT &&
-					 e[k].cookie == (__u64)i;
+	}
+	for (i = 1; i <= rounds; i++) {
+		/* As soon as there is room for one more, both sides want it. */
+		while ((ret = ro_watch(fd, other, BIT_OF(DESTROYED), i))) {
+			ASSERT_EQ(-EAGAIN, ret);
+			ASSERT_EQ(1, ro_read_events(fd, e, 1));
+			refused++;
+		}
+		for (n = 0, found = false; n < 32 && !found; n++) {
+			ASSERT_EQ(1, ro_read_events(fd, e, 1));
+			found = e[0].type == REFOBJ_EVENT_SNAPSHOT &&
+				e[0].cookie == (__u64)i;
 		}
 		ASSERT_TRUE(found);
 	}
-	TH_LOG("refused %d times of %d", refused, i - 1);
+	TH_LOG("refused %d times in %d rounds", refused, rounds);
 	__atomic_store_n(stop, 1, __ATOMIC_RELAXED);
-	EXPECT_EQ(0, ro_kid_reap(&kid));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, ro_kid_reap(&kid[i]));
+		EXPECT_EQ(0, ro_destroy(self->look.fd, id[i]));
+	}
 	close(fd);
 	EXPECT_EQ(1, ro_release(self->look.fd, other, 1));
 }
