@@ -298,9 +298,8 @@ ssize_t refobj_events_read(struct refobj_session *session, char __user *to,
 				return err;
 			continue;
 		}
-		err = mutex_lock_interruptible(&q->reader);
-		if (err)
-			return err;
+		if (mutex_lock_interruptible(&q->reader))
+			return -ERESTARTSYS;
 		do {
 			n = queue_read_batch(session, to + done,
 					     min_t(size_t, room, U32_MAX));
