@@ -223,6 +223,25 @@ static void watch_reap(struct refobj_session *s, u64 id)
 	}
 }
 
+/* Some records were lost, among them perhaps those that end a watch. */
+static void watch_reap_all(struct refobj_session *s)
+{
+	unsigned long slot = 0;
+	struct refobj_watcher *w;
+	u64 id;
+
+	for (;; slot++) {
+		xa_lock(&s->watchers);
+		w = xa_find(&s->watchers, &slot, ULONG_MAX, XA_PRESENT);
+		id = w ? w->object->id : 0;
+		xa_unlock(&s->watchers);
+		if (!w)
+			break;
+		watch_reap(s, id);
+		cond_resched();
+	}
+}
+
 /* Copy a batch out, and remove what has arrived; 0 if there was nothing. */
 static ssize_t queue_read_batch(struct refobj_session *s, char __user *to,
 				u32 room)
@@ -256,6 +275,8 @@ static ssize_t queue_read_batch(struct refobj_session *s, char __user *to,
 	for (i = 0; i < done; i++)
 		if (events[i].type == REFOBJ_EVENT_DESTROYED)
 			watch_reap(s, events[i].id);
+		else if (events[i].type == REFOBJ_EVENT_LOST)
+			watch_reap_all(s);
 	if (done < n && !done)
 		return -EFAULT;
 	return done * sizeof(*events);
