@@ -133,14 +133,20 @@ void refobj_queue_hang(struct refobj_queue *queue)
  * is larger by one than the capacity, and as a full queue whose last record it is
  * counts there. (If a reader is about to take that last record away, he takes all
  * that are left, and the queue is not full: a batch is less than the capacity.)
- * Nothing is allocated: telling cannot fail.
+ * Nothing is allocated: telling cannot fail, but for a snapshot, which is not lost
+ * but refused: false.
  */
-static void queue_push(struct refobj_queue *q, struct refobj_event *event,
+static bool queue_push(struct refobj_queue *q, struct refobj_event *event,
 		       struct pid *pid)
 {
 	struct refobj_record *last = NULL;
 
 	spin_lock(&q->lock);
+	if (event->type == REFOBJ_EVENT_SNAPSHOT && q->records &&
+	    q->used >= q->capacity) {
+		spin_unlock(&q->lock);
+		return false;
+	}
 	event->seq = ++q->seq;
 	if (!q->records)
 		goto wake;
@@ -182,16 +188,7 @@ static void queue_push(struct refobj_queue *q, struct refobj_event *event,
 wake:
 	wake_up_poll(&q->wait, EPOLLIN | EPOLLRDNORM);
 	spin_unlock(&q->lock);
-}
-
-static bool queue_has_room(struct refobj_queue *q)
-{
-	bool room;
-
-	spin_lock(&q->lock);
-	room = !q->records || q->used < q->capacity;
-	spin_unlock(&q->lock);
-	return room;
+	return true;
 }
 
 /* The watch of an object that is dead is over when that has been read. */
@@ -388,12 +385,14 @@ static void event_fill_locked(struct refobj_event *event,
 	};
 }
 
-static void watcher_tell(struct refobj_watcher *w, struct refobj_event *event,
+static bool watcher_tell(struct refobj_watcher *w, struct refobj_event *event,
 			 struct pid *pid)
 {
 	event->cookie = w->cookie;
-	queue_push(w->queue, event, pid);
+	if (!queue_push(w->queue, event, pid))
+		return false;
 	refobj_count(events, 1);
+	return true;
 }
 
 /**
@@ -473,6 +472,7 @@ static void tell_users_locked(struct refobj *object, u32 cause, struct pid *pid)
 int refobj_watcher_link_locked(struct refobj *object,
 			       struct refobj_watcher *watcher)
 {
+	bool count = watcher->mask & REFOBJ_WATCH(REFOBJ_EVENT_COUNT);
 	struct refobj_event event;
 
 	lockdep_assert_held(&object->lock);
@@ -481,18 +481,20 @@ int refobj_watcher_link_locked(struct refobj *object,
 		return -ESTALE;
 	if (object->nr_watchers == REFOBJ_WATCHES_MAX)
 		return -EDQUOT;
-	if (!queue_has_room(watcher->queue))
-		return -EAGAIN;
-	if (watcher->mask & REFOBJ_WATCH(REFOBJ_EVENT_COUNT)) {
+	if (count) {
 		/* Others first, so that all are told alike. */
 		refobj_attend_locked(object);
 		tell_users_locked(object, REFOBJ_CAUSE_NONE, NULL);
 	}
-	object->nr_watchers++;
-	list_add_tail(&watcher->node, &object->watchers);
 	event_fill_locked(&event, object, REFOBJ_EVENT_SNAPSHOT,
 			  REFOBJ_CAUSE_NONE, 0);
-	watcher_tell(watcher, &event, NULL);
+	if (!watcher_tell(watcher, &event, NULL)) {
+		if (count)
+			refobj_unattend_locked(object);
+		return -EAGAIN;
+	}
+	object->nr_watchers++;
+	list_add_tail(&watcher->node, &object->watchers);
 	return 0;
 }
 
