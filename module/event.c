@@ -717,6 +717,7 @@ struct refobj_waiter {
  * @node: in &refobj_session.waits
  * @task: who sleeps
  * @result: what it is to return, or REFOBJ_WAITING; set once
+ * @stale: a condition will never hold; another may still do so at the same moment
  * @left: conditions that must still hold
  * @every: all of them must
  * @waiters: the conditions
@@ -725,6 +726,7 @@ struct refobj_waiting {
 	struct list_head node;
 	struct task_struct *task;
 	atomic_t result;
+	bool stale;
 	atomic_t left;
 	bool every;
 	struct refobj_waiter waiters[];
@@ -739,6 +741,16 @@ static bool waiting_end(struct refobj_waiting *all, int result)
 		return false;
 	wake_up_process(all->task);
 	return true;
+}
+
+/*
+ * A death that makes one condition stale may be what another one waits for: the
+ * sleeper looks for a result once more when that object's lock has been let go.
+ */
+static void waiting_stale(struct refobj_waiting *all)
+{
+	WRITE_ONCE(all->stale, true);
+	wake_up_process(all->task);
 }
 
 static int waiter_index(const struct refobj_waiter *w)
@@ -773,7 +785,7 @@ static void waiter_judge(struct refobj_waiter *w, int verdict)
 		return;
 	w->met = true;
 	if (verdict < 0)
-		waiting_end(w->all, verdict);
+		waiting_stale(w->all);
 	else if (atomic_dec_and_test(&w->all->left))
 		waiting_end(w->all, w->all->every ? 0 : waiter_index(w));
 }
@@ -888,7 +900,7 @@ static int waiter_start(struct refobj_session *session,
 		int verdict = waiter_verdict(w->until, 0, REFOBJ_STATE_DEAD, 0);
 
 		/* Dead long ago is dead. */
-		if (PTR_ERR(object) != -ESTALE || verdict < 0)
+		if (PTR_ERR(object) != -ESTALE)
 			return PTR_ERR(object);
 		waiter_judge(w, verdict);
 		return 0;
@@ -937,7 +949,9 @@ static int waiting_sleep(struct refobj_waiting *all, u64 timeout_ns)
 		set_current_state(TASK_INTERRUPTIBLE);
 		if (atomic_read(&all->result) != REFOBJ_WAITING || err)
 			break;
-		if (signal_pending(current))
+		if (READ_ONCE(all->stale))
+			err = -ESTALE;
+		else if (signal_pending(current))
 			err = -ERESTARTSYS;
 		else if (!schedule_hrtimeout_range_clock(until, 0,
 							 HRTIMER_MODE_ABS,
