@@ -790,9 +790,9 @@ static void waiter_judge(struct refobj_waiter *w, int verdict)
 		waiting_end(w->all, w->all->every ? 0 : waiter_index(w));
 }
 
-static void waiters_judge_locked(struct refobj *object)
+static void waiters_judge_locked(struct refobj *object, u32 low)
 {
-	u32 users = refobj_users(object);
+	u32 users = min(low, refobj_users(object));
 	struct refobj_waiter *w;
 
 	lockdep_assert_held(&object->lock);
@@ -843,24 +843,27 @@ struct refobj_mark *refobj_waiters_heir_locked(struct refobj *object,
 /**
  * __refobj_changed_locked() - tell of the users, and wake who waited for this
  * @object: the object, locked
+ * @low: users after this step; there may be more of them by now
  * @cause: &enum refobj_cause
  * @pid: who did it, or NULL
  */
-void __refobj_changed_locked(struct refobj *object, u32 cause, struct pid *pid)
+void __refobj_changed_locked(struct refobj *object, u32 low, u32 cause,
+			     struct pid *pid)
 {
 	tell_users_locked(object, cause, pid);
-	waiters_judge_locked(object);
+	waiters_judge_locked(object, low);
 }
 
 /**
  * refobj_tell_users() - the users have changed, without the object's lock
  * @object: the object
+ * @low: users after this step
  * @cause: &enum refobj_cause
  */
-void refobj_tell_users(struct refobj *object, u32 cause)
+void refobj_tell_users(struct refobj *object, u32 low, u32 cause)
 {
 	spin_lock(&object->lock);
-	__refobj_changed_locked(object, cause, task_tgid(current));
+	__refobj_changed_locked(object, low, cause, task_tgid(current));
 	spin_unlock(&object->lock);
 }
 

@@ -308,7 +308,7 @@ int refobj_users_add_held(struct refobj *object, u32 n)
 		spin_unlock(&object->lock);
 	}
 	if (!err)
-		refobj_users_moved(object, REFOBJ_CAUSE_ACQUIRE);
+		refobj_users_moved(object, U32_MAX, REFOBJ_CAUSE_ACQUIRE);
 	return err;
 }
 
@@ -321,8 +321,10 @@ int refobj_users_add_held(struct refobj *object, u32 n)
  */
 void refobj_users_sub_held(struct refobj *object, u32 n)
 {
-	WARN_ON_ONCE(refcount_sub_and_test(n, &object->users));
-	refobj_users_moved(object, REFOBJ_CAUSE_RELEASE);
+	int old;
+
+	WARN_ON_ONCE(__refcount_sub_and_test(n, &object->users, &old));
+	refobj_users_moved(object, old - n, REFOBJ_CAUSE_RELEASE);
 }
 
 /*
@@ -580,12 +582,13 @@ int refobj_unhold_locked(struct refobj *object, struct refobj_mark *holder,
 			 u32 n, const struct refobj_act *act)
 {
 	bool last;
+	int old;
 
 	lockdep_assert_held(&object->lock);
 
 	list_del(&holder->node);
 	object->nr_holders--;
-	last = refcount_sub_and_test(n, &object->users);
+	last = __refcount_sub_and_test(n, &object->users, &old);
 	if (act->cause == REFOBJ_CAUSE_EXIT || act->cause > REFOBJ_CAUSE_SIGNAL)
 		refobj_event_locked(object, REFOBJ_EVENT_HOLDER_DIED, act, n);
 	refobj_waiters_unheld_locked(object, holder);
@@ -593,7 +596,7 @@ int refobj_unhold_locked(struct refobj *object, struct refobj_mark *holder,
 		object->builder = NULL;
 	else if (object->builder == holder)
 		refobj_unclaim_locked(object, act);
-	refobj_changed_locked(object, act);
+	refobj_dropped_locked(object, old - n, act);
 	if (!last)
 		return 0;
 	if (!object->linger || object->state != REFOBJ_STATE_READY)

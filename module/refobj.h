@@ -586,8 +586,9 @@ __poll_t refobj_events_poll(struct refobj_queue *queue, struct file *file,
 u32 refobj_events_size(const struct refobj_queue *queue);
 void __refobj_event_locked(struct refobj *object, u32 type, u32 cause,
 			   struct pid *pid, u32 count);
-void __refobj_changed_locked(struct refobj *object, u32 cause, struct pid *pid);
-void refobj_tell_users(struct refobj *object, u32 cause);
+void __refobj_changed_locked(struct refobj *object, u32 low, u32 cause,
+			     struct pid *pid);
+void refobj_tell_users(struct refobj *object, u32 low, u32 cause);
 void refobj_watchers_end_locked(struct refobj *object,
 				const struct refobj_act *act);
 int refobj_watcher_link_locked(struct refobj *object,
@@ -686,12 +687,22 @@ static inline void refobj_event_locked(struct refobj *object, u32 type,
 				      count);
 }
 
-/* After any change of state or users: tell of the users, wake who waited for it. */
-static inline void refobj_changed_locked(struct refobj *object,
+/*
+ * After references were dropped, which left @low: who waits for few users is woken
+ * though others, who need no lock, may have acquired some since.
+ */
+static inline void refobj_dropped_locked(struct refobj *object, u32 low,
 					 const struct refobj_act *act)
 {
 	if (unlikely(object->attention || !list_empty(&object->waiters)))
-		__refobj_changed_locked(object, act->cause, act->pid);
+		__refobj_changed_locked(object, low, act->cause, act->pid);
+}
+
+/* After any other change: tell of the users, wake who waited for it. */
+static inline void refobj_changed_locked(struct refobj *object,
+					 const struct refobj_act *act)
+{
+	refobj_dropped_locked(object, U32_MAX, act);
 }
 
 /*
@@ -699,11 +710,11 @@ static inline void refobj_changed_locked(struct refobj *object,
  * hear of it. Pairs with refobj_attend_locked(): either it reads the users after
  * this step, or its attention is seen here.
  */
-static inline void refobj_users_moved(struct refobj *object, u32 cause)
+static inline void refobj_users_moved(struct refobj *object, u32 low, u32 cause)
 {
 	smp_mb__after_atomic();	/* see above */
 	if (unlikely(READ_ONCE(object->attention)))
-		refobj_tell_users(object, cause);
+		refobj_tell_users(object, low, cause);
 }
 
 /*
