@@ -333,7 +333,11 @@ TEST_F(watches, destroyed_is_the_last)
 		EXPECT_EQ(1, ro_release(self->look.fd, id, 1));
 		EXPECT_EQ(self->watches + 1, ro_watches_used(self->fd));
 		EXPECT_EQ(-ESTALE, ro_watch(self->fd, id, 1 << bit, 0));
-		if (bit == REFOBJ_EVENT_DEACTIVATED) {
+		if (bit == REFOBJ_EVENT_COUNT) {
+			EXPECT_STREQ("count release ready 0; "
+				     "destroyed release dead 0",
+				     ro_told(self->fd));
+		} else if (bit == REFOBJ_EVENT_DEACTIVATED) {
 			EXPECT_STREQ("deactivated release idle 0; "
 				     "destroyed release dead 0",
 				     ro_told(self->fd));
@@ -453,8 +457,8 @@ TEST_F(watches, no_room_for_a_snapshot)
 	EXPECT_EQ(REFOBJ_EVENT_DEACTIVATED, e[0].type);
 	EXPECT_EQ(0ULL, e[0].cookie);
 	EXPECT_EQ(1, ro_release(self->look.fd, other, 1));
-	EXPECT_STREQ("deactivated release idle 0; destroyed release dead 0",
-		     ro_told(fd));
+	EXPECT_STREQ("count release ready 0; deactivated release idle 0; "
+		     "destroyed release dead 0", ro_told(fd));
 	close(fd);
 }
 
