@@ -18,7 +18,6 @@
 /* As the tests are called; fewer where each takes longer. */
 #define MANY_OBJECTS	(int)(100000 / ro_slow())
 #define MANY_SESSIONS	(int)(1000 / ro_slow())
-#define MANY_KILLS	(int)(1000 / ro_slow())
 #define PATIENCE	240	/* seconds, where a sanitizer slows all down */
 
 /* As the fixtures open their onlooker: no death here needs a core. */
@@ -928,38 +927,6 @@ TEST_F_TIMEOUT(death, thousand_sessions_killed, PATIENCE)
 	EXPECT_EQ(1, ro_release(self->look.fd, id, 1));
 }
 
-/* F2 of SEEDS.md, but for the payload: killed in a loop, nothing stays. */
-TEST_F_TIMEOUT(death, thousand_kills, PATIENCE)
-{
-	struct ro_kid kid;
-	int i;
-
-	for (i = 0; i < MANY_KILLS; i++) {
-		struct ro_counts now;
-
-		ASSERT_LE(0, ro_kid_fork(&kid));
-		if (!kid.pid) {
-			int fd = ro_open();
-
-			if (ro_create(fd, "worker", 0, 3, NULL) != 1 ||
-			    ro_create(fd, NULL, 0, 2, NULL) != 1)
-				_exit(90);
-			ro_kid_say(&kid, 1);
-			pause_for_ever(NULL);
-		}
-		ASSERT_EQ(1, ro_kid_hear(&kid));
-		ASSERT_EQ(-SIGKILL, ro_kid_kill(&kid, SIGKILL));
-		ASSERT_EQ(0, ro_counts_read(&now));
-		ASSERT_EQ(ro_counts_of(&self->look.before, "objects"),
-			  ro_counts_of(&now, "objects"));
-		ASSERT_EQ(ro_counts_of(&self->look.before, "references"),
-			  ro_counts_of(&now, "references"));
-		ASSERT_EQ(-ENOENT, ro_lookup(self->look.fd, "worker", NULL));
-	}
-	EXPECT_EQ(5 * MANY_KILLS,
-		  ro_look_dropped(&self->look, "dropped_signal_9"));
-}
-
 static int write_file(const char *dir, const char *name, const char *text)
 {
 	char path[160];
@@ -1204,162 +1171,6 @@ TEST_F(stuck, killed)
 	EXPECT_EQ(2, ro_look_since(&self->look, "created"));
 	EXPECT_EQ(2, ro_look_since(&self->look, "objects"));
 	EXPECT_EQ(3, ro_look_dropped(&self->look, "dropped_signal_9"));
-}
-
-/*
- * S14 of SEEDS.md: its scenarios with SIGKILL in place of the release. START
- * and STOP are the activations and deactivations of a persistent object.
- */
-FIXTURE(seeds) {
-	struct ro_look look;
-	__u64 id;
-};
-
-FIXTURE_SETUP(seeds)
-{
-	const char *why = look_open(&self->look);
-
-	if (why)
-		SKIP(return, "%s", why);
-	ASSERT_EQ(0, ro_create(self->look.fd, "producer", REFOBJ_PERSISTENT, 0,
-			       &self->id));
-}
-
-FIXTURE_TEARDOWN(seeds)
-{
-	if (self->id)
-		EXPECT_EQ(0, ro_destroy(self->look.fd, self->id));
-	EXPECT_STREQ(RO_NOTHING, ro_look_close(&self->look));
-}
-
-/* A consumer: holds @n, says what the acquire said, and waits. */
-static void consumer(struct ro_kid *kid, __u64 id, unsigned int n)
-{
-	if (ro_kid_fork(kid))
-		return;
-	ro_kid_say(kid, ro_acquire(ro_open(), id, n, 0));
-	pause_for_ever(NULL);
-}
-
-/* Users, starts and stops. */
-#define EXPECT_SEEN(u, starts, stops) do { \
-	struct refobj_stat st_; \
-	EXPECT_EQ(0, ro_stat(self->look.fd, self->id, &st_)); \
-	EXPECT_EQ((__u32)(u), st_.users); \
-	EXPECT_EQ((__u64)(starts), st_.activations); \
-	EXPECT_EQ((__u64)(stops), st_.deactivations); \
-} while (0)
-
-TEST_F(seeds, s1_one_consumer)
-{
-	struct ro_kid kid;
-
-	EXPECT_SEEN(0, 0, 0);
-	consumer(&kid, self->id, 1);
-	EXPECT_EQ(1, ro_kid_hear(&kid));
-	EXPECT_SEEN(1, 1, 0);
-	EXPECT_EQ(-SIGKILL, ro_kid_kill(&kid, SIGKILL));
-	EXPECT_SEEN(0, 1, 1);
-	EXPECT_EQ(1, ro_look_dropped(&self->look, "dropped_signal_9"));
-}
-
-TEST_F(seeds, s2_two_consumers)
-{
-	struct ro_kid one, two;
-
-	consumer(&one, self->id, 1);
-	EXPECT_EQ(1, ro_kid_hear(&one));
-	EXPECT_SEEN(1, 1, 0);
-	consumer(&two, self->id, 1);
-	EXPECT_EQ(0, ro_kid_hear(&two));
-	EXPECT_SEEN(2, 1, 0);
-	EXPECT_EQ(-SIGKILL, ro_kid_kill(&one, SIGKILL));
-	EXPECT_SEEN(1, 1, 0);
-	EXPECT_EQ(-SIGKILL, ro_kid_kill(&two, SIGKILL));
-	EXPECT_SEEN(0, 1, 1);
-}
-
-TEST_F(seeds, s3_pool)
-{
-	struct ro_kid kid[8];
-	int i;
-
-	for (i = 0; i < 8; i++) {
-		consumer(&kid[i], self->id, 1);
-		EXPECT_EQ(!i, ro_kid_hear(&kid[i]));
-		EXPECT_SEEN(i + 1, 1, 0);
-	}
-	for (i = 0; i < 8; i++) {
-		EXPECT_EQ(-SIGKILL, ro_kid_kill(&kid[i], SIGKILL));
-		EXPECT_SEEN(7 - i, 1, i == 7);
-	}
-}
-
-TEST_F(seeds, s4_instance_manager)
-{
-	struct ro_kid kid[3];
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		consumer(&kid[i], self->id, 1);
-		EXPECT_EQ(!i, ro_kid_hear(&kid[i]));
-	}
-	EXPECT_SEEN(2, 1, 0);
-	EXPECT_EQ(-SIGKILL, ro_kid_kill(&kid[0], SIGKILL));
-	EXPECT_SEEN(1, 1, 0);
-	EXPECT_EQ(-SIGKILL, ro_kid_kill(&kid[1], SIGKILL));
-	EXPECT_SEEN(0, 1, 1);
-	consumer(&kid[2], self->id, 1);
-	EXPECT_EQ(1, ro_kid_hear(&kid[2]));
-	EXPECT_SEEN(1, 2, 1);
-	EXPECT_EQ(-SIGKILL, ro_kid_kill(&kid[2], SIGKILL));
-	EXPECT_SEEN(0, 2, 2);
-}
-
-TEST_F(seeds, s6_no_underflow)
-{
-	struct ro_kid kid;
-
-	ASSERT_LE(0, ro_kid_fork(&kid));
-	if (!kid.pid) {
-		int fd = ro_open();
-
-		EXPECT_EQ(1, ro_acquire(fd, self->id, 1, 0));
-		EXPECT_EQ(1, ro_release(fd, self->id, 1));
-		ro_kid_say(&kid, ro_release(fd, self->id, 1));
-		pause_for_ever(NULL);
-	}
-	EXPECT_EQ(-ERANGE, ro_kid_hear(&kid));
-	EXPECT_SEEN(0, 1, 1);
-	EXPECT_EQ(-SIGKILL, ro_kid_kill(&kid, SIGKILL));
-	EXPECT_SEEN(0, 1, 1);
-	EXPECT_EQ(0, ro_look_since(&self->look, "references_dropped"));
-}
-
-/* S10: one live; replaced, one live; dropped by the kill, none. */
-TEST_F(seeds, s10_replaced_and_dropped)
-{
-	struct ro_kid kid;
-
-	ASSERT_LE(0, ro_kid_fork(&kid));
-	if (!kid.pid) {
-		int fd = ro_open();
-		__u64 old = 0;
-
-		ro_create(fd, NULL, 0, 1, &old);
-		ro_kid_say(&kid, 1);
-		ro_kid_await(&kid);
-		ro_create(fd, NULL, 0, 1, NULL);
-		ro_kid_say(&kid, ro_release(fd, old, 1));
-		pause_for_ever(NULL);
-	}
-	EXPECT_EQ(1, ro_kid_hear(&kid));
-	EXPECT_EQ(2, ro_look_since(&self->look, "objects"));
-	ro_kid_say(&kid, 1);
-	EXPECT_EQ(1, ro_kid_hear(&kid));
-	EXPECT_EQ(2, ro_look_since(&self->look, "objects"));
-	EXPECT_EQ(-SIGKILL, ro_kid_kill(&kid, SIGKILL));
-	EXPECT_EQ(1, ro_look_since(&self->look, "objects"));
 }
 
 TEST_HARNESS_MAIN

@@ -67,6 +67,24 @@ objects() {
 	' "$@"
 }
 
+# Makes $1 objects with the flags $2 that linger: one after the other for $3
+# milliseconds, $3 + 1, and so on up to $4. Their maker is gone then.
+lingering() {
+	perl -e '
+		use strict;
+		my ($n, $flags, $from, $to) = @ARGV;
+		sysopen(my $dev, "/dev/refobj", 2) or die "open: $!\n";
+		# _IOWR(0xbb, 1, struct refobj_create)
+		my $cmd = 3 << 30 | 128 << 16 | 0xbb << 8 | 1;
+		for (my $i = 0; $i < $n; $i++) {
+			my $arg = pack("L4 Q a64 a32 L2", 128, $flags, 0, 1, 0,
+				       "lingering-$i", "",
+				       $from + $i % ($to - $from + 1), 0);
+			ioctl($dev, $cmd, $arg) or die "$i: $!\n";
+		}
+	' "$@"
+}
+
 # The figure of this name in debugfs.
 figure() {
 	awk -v name="$1" '$1 == name { print $2 }' $debugfs/stats
@@ -215,6 +233,29 @@ unloading_takes_idle_objects_away() {
 	load
 	[ "$(figure objects)" = 0 ] || fail "$(figure objects) objects are back"
 	[ "$(wc -l <$debugfs/objects)" = 1 ] || fail "the table is not empty"
+}
+
+# Persistent and transient ones, for an hour: nobody waits for that.
+unloading_takes_lingering_objects_away() {
+	for flags in 0 1; do
+		lingering 500 $flags 3600000 3600000 || fail "cannot make objects"
+		[ "$(figure objects)" = 500 ] ||
+			fail "$(figure objects) objects, not 500"
+		[ "$(figure deactivations)" = 0 ] ||
+			fail "$(figure deactivations) do not linger"
+		unload
+		load
+		[ "$(figure objects)" = 0 ] || fail "objects are back"
+	done
+}
+
+# The work of their timers is code that must still be there, or must not come.
+unloading_stops_lingering_that_is_about_to_end() {
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		lingering 200 $((i % 2)) 1 $((10 * i)) || fail "cannot make objects"
+		unload
+		load
+	done
 }
 
 # Their memory is freed later, by code that must still be there.
@@ -396,6 +437,14 @@ the_ends_of_the_range_work() {
 		objects 100 0 1 exit 4321 >/dev/null ||
 			fail "$file: objects are refused at $most"
 	done
+	# What these bound is tested by watches.c.
+	for value in "max_watches=0" "max_watches=$most" "max_events=0" \
+		     "max_events=$((0xffffffff))"; do
+		file=$sys/parameters/${value%%=*}
+		echo "${value##*=}" >"$file" || fail "$value is refused"
+		[ "$(cat "$file")" = "${value##*=}" ] ||
+			fail "$value became $(cat "$file")"
+	done
 	unload
 }
 
@@ -488,6 +537,8 @@ set -- the_module_says_what_it_is every_parameter_is_described \
 	a_refused_unloading_changes_nothing \
 	unloading_works_when_the_holder_was_killed \
 	unloading_takes_idle_objects_away \
+	unloading_takes_lingering_objects_away \
+	unloading_stops_lingering_that_is_about_to_end \
 	unloading_waits_for_what_has_just_died \
 	unloading_reaches_every_network_namespace \
 	unloading_is_safe_while_debugfs_is_open load_use_unload_ten_times \

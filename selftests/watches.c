@@ -410,6 +410,23 @@ TEST_F(watches, what_is_lost_is_counted)
 	close(fd);
 }
 
+/* Whatever the parameter says, a queue has some room, and not all there is. */
+TEST_F_TIMEOUT(watches, the_size_of_a_queue_is_bounded, PATIENCE)
+{
+	int fd;
+
+	fd = ro_open_with_room(0, self->id, ENDS);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, ro_bounce(self->look.fd, self->id, 20));
+	EXPECT_EQ(17, ro_unread(fd));
+	close(fd);
+	fd = ro_open_with_room(~0U, self->id, ENDS);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(1, ro_bounce(self->look.fd, self->id, 33000));
+	EXPECT_EQ(65537, ro_unread(fd));
+	close(fd);
+}
+
 /* Read in whatever portions, all is told or counted. */
 TEST_F(watches, told_and_lost_make_the_sequence)
 {
@@ -422,7 +439,7 @@ TEST_F(watches, told_and_lost_make_the_sequence)
 	TH_LOG("seed %u", seed);
 	for (i = 0; i < ro_times(1000); i++) {
 		ASSERT_EQ(1, ro_bounce(self->look.fd, self->id,
-				    1 + rand_r(&seed) % 16));
+				       1 + rand_r(&seed) % 16));
 		n = ro_read_events(fd, e, 1 + rand_r(&seed) % 20);
 		ASSERT_LT(0, n);
 		for (j = 0; j < n; j++) {
@@ -519,6 +536,8 @@ TEST_F_TIMEOUT(watches, a_snapshot_is_not_lost, PATIENCE)
 		}
 	}
 	for (i = 1; i <= rounds; i++) {
+		while (ro_unread(fd) < 16)
+			sched_yield();
 		/* As soon as there is room for one more, both sides want it. */
 		while ((ret = ro_watch(fd, other, BIT_OF(DESTROYED), i))) {
 			ASSERT_EQ(-EAGAIN, ret);
