@@ -837,7 +837,7 @@ static void fill(struct runner *r, const struct call *call, union args *a)
 {
 	memset(a, 0, sizeof(*a));
 	a->head.flags = call->flags;
-	if (call->op != INFO)
+	if (call->op > ATTACH)
 		a->head.id = resolve(call->id);
 	switch (call->op) {
 	case CREATE:
@@ -880,6 +880,19 @@ static void fill(struct runner *r, const struct call *call, union args *a)
 	case SET_WHY:
 		put_text(a->set_why.why, sizeof(a->set_why.why), call->name);
 		break;
+	}
+}
+
+/* The id that a call gave. */
+static uint64_t given_id(const struct call *call, const union args *a)
+{
+	switch (call->op) {
+	case CREATE:
+		return a->create.id;
+	case ATTACH:
+		return a->attach.id;
+	default:
+		return a->head.id;
 	}
 }
 
@@ -927,14 +940,15 @@ static int do_command(struct runner *r, const struct call *call, int fd)
 	ret = ioctl(fd, cmd, a);
 	err = ret < 0 ? errno : 0;
 	cover_collect(r);
-	if (call->op >= CREATE && call->op <= LOOKUP && ret >= 0) {
-		sh->worker[w.number].id[call->id % SLOTS] = a->head.id;
+	if (ret >= 0 && ((call->op >= CREATE && call->op <= LOOKUP) ||
+			 (call->op == STAT && a->head.flags & REFOBJ_STAT_NEXT))) {
+		uint64_t id = given_id(call, a);
+
+		sh->worker[w.number].id[call->id % SLOTS] = id;
 		/* Where others write too it may be anything. */
-		if (call->ptr == PTR_GOOD && a->head.id > atomic_load(&sh->last_id))
-			atomic_store(&sh->last_id, a->head.id);
+		if (call->ptr == PTR_GOOD && id > atomic_load(&sh->last_id))
+			atomic_store(&sh->last_id, id);
 	}
-	if (call->op == STAT && ret >= 0 && a->head.flags & REFOBJ_STAT_NEXT)
-		sh->worker[w.number].id[call->id % SLOTS] = a->head.id;
 	return err ? -err : ret;
 }
 
