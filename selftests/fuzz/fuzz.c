@@ -1503,6 +1503,8 @@ static void kmsg_check(void)
 		"inconsistent lock", "suspicious RCU", "sleeping function", "lock held",
 		"unable to handle", "corruption", "Call Trace:", "detected stall",
 	};
+	/* The title of the report of a data race that is being read */
+	static char race[128];
 	char line[8192], *text;
 	unsigned int i;
 	ssize_t len;
@@ -1516,9 +1518,16 @@ static void kmsg_check(void)
 		if (!text || strtoul(line, NULL, 10) > 7)
 			continue;
 		text[1 + strcspn(text + 1, "\n")] = 0;
-		/* The kernel has races of its own; selftests/vm/run knows which. */
-		if (strstr(text, "KCSAN"))
+		/* The kernel has races of its own: ours have our code in a stack. */
+		if (strstr(text, "BUG: KCSAN:"))
+			snprintf(race, sizeof(race), "%s", text + 1);
+		if (*race) {
+			if (strstr(text, "[refobj]"))
+				trouble("the kernel says: %s", race);
+			if (strstr(text, "=========="))
+				*race = 0;
 			continue;
+		}
 		for (i = 0; i < ARRAY_SIZE(words); i++)
 			if (strstr(text, words[i]))
 				trouble("the kernel says: %s", text + 1);
