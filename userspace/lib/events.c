@@ -318,6 +318,7 @@ int refobj_read_events(struct refobj_session *session,
 	struct refobj_event *e;
 	int saved = errno, count = 0;
 	ssize_t size;
+	size_t left, step;
 
 	if (!refobj__is_ours(session))
 		return -ECHILD;
@@ -329,12 +330,12 @@ int refobj_read_events(struct refobj_session *session,
 		return count;
 	}
 	/* A newer kernel's records may be longer than ours. */
-	while (size >= (ssize_t)sizeof(*events)) {
+	for (left = size; left >= sizeof(*events); left -= step) {
 		e = (struct refobj_event *)from;
-		if (e->size < sizeof(*events) || e->size > size)
+		step = e->size;
+		if (step < sizeof(*events) || step > left)
 			break;
-		from += e->size;
-		size -= e->size;
+		from += step;
 		if (to != (char *)e)
 			memmove(to, e, sizeof(*events));
 		to += sizeof(*events);

@@ -104,7 +104,7 @@ static int make_memfd(size_t size,
 	void *memory;
 	int fd, ret;
 
-	if (!size || size > INT64_MAX)
+	if (!size || size > PTRDIFF_MAX)
 		return -EINVAL;
 	fd = memfd_create("refobj", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
