@@ -129,6 +129,18 @@ blob_lives_as_long_as_its_users() {
 	hear again 'I am the first: filling it'
 }
 
+blob_is_built_from_a_shell() {
+	cd "$dir" || exit
+	echo '12 bytes ...' >model.bin
+	printf '#!/bin/sh\nwc -c <"$2"\n' >server
+	chmod +x server
+	says "$bin/refctl" get weights --build 'cat model.bin' -- ./server --model {} \
+		<<-END
+	13
+	END
+	nothing_left weights
+}
+
 events_are_told_in_order() {
 	"$bin/refctl" create thing >/dev/null
 	start events "$bin/examples/events" thing
@@ -209,7 +221,8 @@ echo "TAP version 13"
 command -v unshare >/dev/null || skip_all "no unshare (util-linux)"
 
 tests=(attach_tells_the_first holders_tells_who_holds
-	blob_lives_as_long_as_its_users events_are_told_in_order
+	blob_lives_as_long_as_its_users blob_is_built_from_a_shell
+	events_are_told_in_order
 	camera_is_on_while_somebody_looks dog_outlives_its_process
 	reference_is_passed_on)
 echo "1..${#tests[@]}"

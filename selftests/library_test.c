@@ -597,10 +597,10 @@ TEST_F(library, value)
 	EXPECT_EQ(2, version);
 
 	EXPECT_EQ(-EINVAL, refobj_set_value(self->s, id, value, sizeof(value)));
-	EXPECT_EQ(-EINVAL, refobj_set_value(self->s, id, value, (1ULL << 32) + 1));
+	EXPECT_EQ(-EINVAL, refobj_set_value(self->s, id, value, SIZE_MAX));
 	EXPECT_EQ(0, refobj_set_value(self->s, id, longest, sizeof(longest)));
 	EXPECT_EQ(REFOBJ_VALUE_MAX,
-		  refobj_get_value(self->s, id, value, 1ULL << 33, NULL));
+		  refobj_get_value(self->s, id, value, SIZE_MAX, NULL));
 	EXPECT_EQ(0, memcmp(value, longest, sizeof(longest)));
 	EXPECT_EQ(0, refobj_set_value(self->s, id, NULL, 0));
 	EXPECT_EQ(0, refobj_get_value(self->s, id, value, sizeof(value), NULL));
