@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -55,6 +56,7 @@
 #define SLOTS		8	/* for descriptors, and for ids */
 #define CHILDREN	4	/* of a program */
 #define CROWD		160	/* sessions that one call opens, at most */
+#define QUOTAS		5	/* parameters */
 #define WORKERS		16
 #define RECENT		8	/* programs of a worker that the record keeps */
 #define CORPUS		8192
@@ -69,8 +71,11 @@
 
 enum op {
 	INFO, CREATE, ATTACH, LOOKUP, ACQUIRE, RELEASE, RELEASE_ALL, STAT, HOLDERS,
-	DESTROY, SET_WHY, RAW, OPEN, CLOSE, DUP, SEND, RECV, POKE, FDINFO, DEBUGFS_READ,
-	QUOTA, CROWD_IN, FORK, ALARM, SLEEP, OPS,
+	DESTROY, SET_WHY, WATCH, WAIT, PUBLISH, SET_PAYLOAD, GET_PAYLOAD, SET_VALUE, GET_VALUE,
+	LINK, UNLINK, EXPORT, IMPORT, ADOPT, RAW, OPEN, CLOSE, DUP, SEND, RECV, POKE, FDINFO,
+	DEBUGFS_READ, QUOTA, CROWD_IN, FORK, ALARM, SLEEP, READ, OPS,
+
+	LAST_COMMAND = ADOPT,
 };
 
 struct call {
@@ -102,6 +107,8 @@ enum field {
 	M = 1 << 10, FLAGS = 1 << 11, TIMES = 1 << 12, X = 1 << 13,
 	TEXT = NAME | TYPE,
 	IOCTL = FD | SIZE | PTR | ASYNC | FAIL | TIMES | X,
+	NEW = IOCTL | ID | TO | TEXT | N | M | FLAGS,
+	PAYLOAD = IOCTL | ID | TO | M | FLAGS,
 };
 
 #define FIELD(name)	{ #name, offsetof(struct call, name), sizeof(((struct call *)0)->name) }
@@ -124,8 +131,8 @@ static const struct {
 	unsigned int least;	/* size of the structure in its first version */
 } ops[OPS] = {
 	[INFO]		= { "info", IOCTL, 2, COMMAND(INFO, 104) },
-	[CREATE]	= { "create", IOCTL | ID | TEXT | N | M | FLAGS, 8, COMMAND(CREATE, 120) },
-	[ATTACH]	= { "attach", IOCTL | ID | TEXT | N | M | FLAGS, 12, COMMAND(ATTACH, 128) },
+	[CREATE]	= { "create", NEW, 8, COMMAND(CREATE, 120) },
+	[ATTACH]	= { "attach", NEW, 12, COMMAND(ATTACH, 128) },
 	[LOOKUP]	= { "lookup", IOCTL | ID | TEXT | FLAGS, 4, COMMAND(LOOKUP, 112) },
 	[ACQUIRE]	= { "acquire", IOCTL | ID | TYPE | N | M | FLAGS, 9, COMMAND(ACQUIRE, 24) },
 	[RELEASE]	= { "release", IOCTL | ID | N | M | FLAGS, 10, COMMAND(RELEASE, 24) },
@@ -134,6 +141,18 @@ static const struct {
 	[HOLDERS]	= { "holders", IOCTL | ID | N | M | TO | FLAGS, 6, COMMAND(HOLDERS, 48) },
 	[DESTROY]	= { "destroy", IOCTL | ID | FLAGS, 5, COMMAND(DESTROY, 16) },
 	[SET_WHY]	= { "set_why", IOCTL | ID | NAME | FLAGS, 5, COMMAND(SET_WHY, 80) },
+	[WATCH]		= { "watch", IOCTL | ID | N | M | FLAGS, 8, COMMAND(WATCH, 32) },
+	[WAIT]		= { "wait", IOCTL | ID | TO | NAME | N | M | FLAGS, 7, COMMAND(WAIT, 32) },
+	[PUBLISH]	= { "publish", PAYLOAD, 4, COMMAND(PUBLISH, 24) },
+	[SET_PAYLOAD]	= { "set_payload", PAYLOAD, 4, COMMAND(SET_PAYLOAD, 24) },
+	[GET_PAYLOAD]	= { "get_payload", PAYLOAD, 3, COMMAND(GET_PAYLOAD, 24) },
+	[SET_VALUE]	= { "set_value", IOCTL | ID | N | M | FLAGS, 5, COMMAND(SET_VALUE, 40) },
+	[GET_VALUE]	= { "get_value", IOCTL | ID | N | M | FLAGS, 3, COMMAND(GET_VALUE, 40) },
+	[LINK]		= { "link", IOCTL | ID | TO | FLAGS, 7, COMMAND(LINK, 24) },
+	[UNLINK]	= { "unlink", IOCTL | ID | TO | FLAGS, 3, COMMAND(UNLINK, 24) },
+	[EXPORT]	= { "export", IOCTL | ID | TO | FLAGS, 5, COMMAND(EXPORT, 16) },
+	[IMPORT]	= { "import", IOCTL | ID | TO | N | FLAGS, 4, COMMAND(IMPORT, 24) },
+	[ADOPT]		= { "adopt", IOCTL | FLAGS, 2, COMMAND(ADOPT, 8) },
 	[RAW]		= { "raw", FD | ID | PTR | N | M | X | ASYNC, 3, 0, 0 },
 	[OPEN]		= { "open", FD | FLAGS | FAIL, 8, 0, 0 },
 	[CLOSE]		= { "close", FD | ASYNC, 5, 0, 0 },
@@ -148,6 +167,7 @@ static const struct {
 	[FORK]		= { "fork", N | M | FLAGS, 2, 0, 0 },
 	[ALARM]		= { "alarm", N, 1, 0, 0 },
 	[SLEEP]		= { "sleep", N, 1, 0, 0 },
+	[READ]		= { "read", FD | PTR | N | M | ASYNC | FAIL, 5, 0, 0 },
 };
 
 /* The sizes of a structure, by the size of this version. */
@@ -189,6 +209,13 @@ static const char * const texts[] = {
 	"\xe2\x80\xae", "\xe2\x81\xa6", "\xe2\x80\x8e", "\xef\xbb\xbf", "\xef\xb7\x90",
 	"\xef\xbf\xbe", "\x80", "\xc3(", "\xe4(\x96",
 };
+
+/* How long objects linger, and WAIT waits: not for ever, as nobody may come */
+static const uint32_t lingers[] = {
+	0, 1, 3, 20, REFOBJ_LINGER_MAX, REFOBJ_LINGER_MAX + 1, ~0U,
+};
+
+static const unsigned int waits_us[] = { 0, 0, 300, 3000, 10000, 20000 };
 
 static const uint32_t numbers[] = {
 	0, 1, 2, 3, 7, 8, 24, 63, 64, 65, 100, 119, 120, 121, 128, 255, 256, 257, 0444, 0600,
@@ -239,6 +266,7 @@ static struct {
 	_Atomic int fd[SLOTS];
 	int crowd[CROWD];
 	int pair[2];
+	int file[SLOTS];		/* that may be payloads, or may not */
 	bool quota_changed;
 	unsigned int children;
 	struct {
@@ -483,6 +511,8 @@ static void choose_field(struct call *call, unsigned int field)
 		break;
 	case TO:
 		call->to = below(SLOTS);
+		if (call->op == PUBLISH || call->op == SET_PAYLOAD)
+			call->to = one_in(2) ? 0 : below(2 * SLOTS + 1);
 		break;
 	case ID:
 		call->id = one_in(8) ? below(SLOTS + 4) : below(3);
@@ -507,13 +537,23 @@ static void choose_field(struct call *call, unsigned int field)
 		break;
 	case N:
 	case M:
-		if (call->op == FORK && field == N)
+		if (call->op == WATCH && field == N)
+			call->n = one_in(8) ? below(~0U) : one_in(4) ? 1U << below(9) :
+				  one_in(4) ? 0 : one_in(2) ? REFOBJ_WATCH_ALL :
+							      REFOBJ_WATCH_DEFAULT;
+		else if (call->op == WAIT)
+			*(field == N ? &call->n : &call->m) =
+				one_in(8) ? numbers[below(ARRAY_SIZE(numbers))] : below(128);
+		else if (call->op == SET_VALUE && field == M)
+			call->m = one_in(2) ? 0 : below(4);
+		else if (call->op == FORK && field == N)
 			call->n = 1 + below(6);
 		else if (call->op == CROWD_IN && field == N)
 			call->n = one_in(8) ? 1 + below(CROWD) : 1 + below(8);
 		else if (call->op == HOLDERS && field == M)
 			call->m = one_in(3) ? numbers[below(ARRAY_SIZE(numbers))] : 120;
-		else if (call->op <= SET_WHY && field == M && (call->op > ATTACH || !one_in(3)))
+		else if (call->op <= LAST_COMMAND && field == M &&
+			 (call->op > ATTACH || !one_in(3)))
 			call->m = one_in(12) ? below(~0U) : 0;
 		else if (field == N && !one_in(3))
 			call->n = 1 + below(3);
@@ -522,7 +562,8 @@ static void choose_field(struct call *call, unsigned int field)
 				below(~0U) : numbers[below(ARRAY_SIZE(numbers))];
 		break;
 	case FLAGS:
-		call->flags = one_in(16) ? below(~0U) : one_in(3) ? 1U << below(18) : below(2);
+		call->flags = one_in(16) ? below(~0U) : one_in(3) ? 1U << below(18) :
+			      below(call->op >= CREATE && call->op <= ACQUIRE ? 4 : 2);
 		break;
 	case TIMES:
 		call->times = one_in(60) ? below(150) : 0;
@@ -750,6 +791,8 @@ static void runner_init(struct runner *r)
 	if (r->writable == MAP_FAILED || r->read_only == MAP_FAILED)
 		die("no memory");
 	close(fd);
+	/* What the kernel reads: values are made of it. */
+	memset(r->records, 0x5a, ROOM);
 	r->nth = -1;
 	cover_open(r);
 }
@@ -830,24 +873,80 @@ union args {
 	struct refobj_stat stat;
 	struct refobj_holders holders;
 	struct refobj_set_why set_why;
+	struct refobj_watch watch;
+	struct refobj_wait wait;
+	struct refobj_payload payload;
+	struct refobj_value value;
+	struct refobj_link link;
+	struct refobj_import import;
 	char bytes[8192];
 };
+
+/* Something that may be a payload, or may not; see files_open() */
+static int file_of(unsigned int slot)
+{
+	if (slot >= 2 * SLOTS)
+		return -1;
+	return slot < SLOTS ? w.file[slot] : w.fd[slot - SLOTS];
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+/* Where a structure points to: a good place, or one that ends too soon */
+static char *array(struct runner *r, const struct call *call)
+{
+	return r->records + (call->ptr ? ROOM - (call->x >> 24) % 1024 : 0);
+}
+
+static void fill_wait(struct runner *r, const struct call *call, struct refobj_wait *a)
+{
+	unsigned int time = call->name % ARRAY_SIZE(waits_us), i;
+	unsigned int count = call->m < 128 ? 1 + call->m % 4 : call->m % 80;
+	char *at = array(r, call);
+
+	for (i = 0; i < count; i++) {
+		struct refobj_condition c = {
+			.id = resolve((call->id + i * call->to) % (SLOTS + 4)),
+			.until = call->n < 128 ? 1 + (call->n + i) % 5 : call->n,
+		};
+
+		if (c.until == REFOBJ_UNTIL_USERS || call->n > 65536)
+			c.users = call->n / 8;
+		if (c.until == REFOBJ_UNTIL_READY && call->n & 64)
+			c.flags = REFOBJ_COND_BUILD;
+		if (at + sizeof(c) <= r->records + ROOM)
+			memcpy(at, &c, sizeof(c));
+		at += sizeof(c);
+	}
+	a->conditions = (uintptr_t)array(r, call);
+	a->count = count;
+	a->condition_size = call->m == 63 ? 16 : sizeof(struct refobj_condition);
+	a->timeout_ns = waits_us[time] ? now_ns() + 1000 * waits_us[time] : time;
+}
 
 static void fill(struct runner *r, const struct call *call, union args *a)
 {
 	memset(a, 0, sizeof(*a));
 	a->head.flags = call->flags;
-	if (call->op > ATTACH)
+	if (call->op > ATTACH && call->op != WAIT && call->op != IMPORT && call->op != ADOPT)
 		a->head.id = resolve(call->id);
 	switch (call->op) {
 	case CREATE:
 		a->create.mode = call->m;
+		a->create.linger_ms = lingers[call->to % ARRAY_SIZE(lingers)];
 		a->create.initial = call->n;
 		put_text(a->create.name, sizeof(a->create.name), call->name);
 		put_text(a->create.type, sizeof(a->create.type), call->type);
 		break;
 	case ATTACH:
 		a->attach.mode = call->m;
+		a->attach.linger_ms = lingers[call->to % ARRAY_SIZE(lingers)];
 		a->attach.count = call->n;
 		put_text(a->attach.name, sizeof(a->attach.name), call->name);
 		put_text(a->attach.type, sizeof(a->attach.type), call->type);
@@ -872,13 +971,44 @@ static void fill(struct runner *r, const struct call *call, union args *a)
 		a->holders.capacity = call->n;
 		a->holders.record_size = call->m;
 		a->holders.cursor = call->to;
-		a->holders.records = (uintptr_t)r->records;
-		/* Records that end in the middle of nowhere */
-		if (call->ptr)
-			a->holders.records += ROOM - (call->x >> 24) % 1024;
+		a->holders.records = (uintptr_t)array(r, call);
 		break;
 	case SET_WHY:
 		put_text(a->set_why.why, sizeof(a->set_why.why), call->name);
+		break;
+	case WATCH:
+		a->watch.mask = call->n;
+		a->watch.reserved = call->m;
+		a->watch.cookie = mix(call->n);
+		break;
+	case WAIT:
+		fill_wait(r, call, &a->wait);
+		break;
+	case PUBLISH:
+		if (call->flags & REFOBJ_PUBLISH_FILE)
+			a->payload.fd = file_of(call->to);
+		a->payload.reserved = call->m;
+		break;
+	case SET_PAYLOAD:
+		a->payload.fd = file_of(call->to);
+		a->payload.reserved = call->m;
+		break;
+	case GET_PAYLOAD:
+		a->payload.reserved = call->m;
+		break;
+	case SET_VALUE:
+	case GET_VALUE:
+		a->value.data = (uintptr_t)array(r, call);
+		a->value.length = call->n;
+		a->value.version = call->m;
+		break;
+	case LINK:
+	case UNLINK:
+		a->link.dep = resolve(call->to);
+		break;
+	case IMPORT:
+		a->import.fd = w.fd[call->to % SLOTS];
+		a->import.count = call->n;
 		break;
 	}
 }
@@ -891,9 +1021,19 @@ static uint64_t given_id(const struct call *call, const union args *a)
 		return a->create.id;
 	case ATTACH:
 		return a->attach.id;
+	case IMPORT:
+		return a->import.id;
 	default:
 		return a->head.id;
 	}
+}
+
+static void set_slot(unsigned int slot, int fd)
+{
+	int old = atomic_exchange(&w.fd[slot % SLOTS], fd);
+
+	if (old >= 0)
+		close(old);
 }
 
 static bool documented(int err)
@@ -902,6 +1042,7 @@ static bool documented(int err)
 	case ENOTTY: case EFAULT: case EINVAL: case E2BIG: case EOPNOTSUPP: case ENOMEM:
 	case ENOENT: case ESTALE: case EACCES: case EEXIST: case EPROTOTYPE: case ERANGE:
 	case EOVERFLOW: case EDQUOT: case EPERM: case EAGAIN: case EBUSY: case EINTR:
+	case ETIMEDOUT: case ELOOP: case EBADF: case EMFILE: case EXDEV: case EOWNERDEAD:
 		return true;
 	default:
 		return false;
@@ -910,6 +1051,30 @@ static bool documented(int err)
 
 /* A structure that is being put together */
 static __thread union args build;
+
+static void fail_nth(struct runner *r, unsigned int nth)
+{
+	char text[8];
+
+	if (!faults)
+		return;
+	/* Thread-self is another one after a fork. */
+	if (r->nth < 0)
+		r->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	snprintf(text, sizeof(text), "%u", nth);
+	if (pwrite(r->nth, text, strlen(text), 0) < 0 && nth)
+		faults = false;
+}
+
+/*
+ * The next call to the kernel is what is to fail. Only the call: the faults of
+ * pages that this program touches before it would be told in the log.
+ */
+static void arm(struct runner *r, const struct call *call)
+{
+	if (call->fail)
+		fail_nth(r, call->fail);
+}
 
 static int do_command(struct runner *r, const struct call *call, int fd)
 {
@@ -930,17 +1095,24 @@ static int do_command(struct runner *r, const struct call *call, int fd)
 	build.head.size = size + sizes[size_of].field;
 	if (call->x && size && !call->ptr)
 		build.bytes[call->x % size] ^= call->x >> 16;
-	/* Not where memory of ours may be */
+	/* Not where memory of ours may be, nor for ever */
 	if (call->op == HOLDERS && !call->ptr)
 		build.holders.records = (uintptr_t)r->records;
+	if (call->op == GET_VALUE && !call->ptr)
+		build.value.data = (uintptr_t)r->records;
+	if (call->op == WAIT && build.wait.timeout_ns > now_ns() + 50000000)
+		build.wait.timeout_ns = 0;
 
 	cmd = _IOC(_IOC_DIR(ops[call->op].cmd), REFOBJ_IOC_MAGIC, _IOC_NR(ops[call->op].cmd), size);
 	a = place(r, call->ptr, &build, size > 4096 ? 4096 : size, call->x);
 	cover_reset(r);
+	arm(r, call);
 	ret = ioctl(fd, cmd, a);
 	err = ret < 0 ? errno : 0;
+	if (call->fail)
+		fail_nth(r, 0);
 	cover_collect(r);
-	if (ret >= 0 && ((call->op >= CREATE && call->op <= LOOKUP) ||
+	if (ret >= 0 && ((call->op >= CREATE && call->op <= LOOKUP) || call->op == IMPORT ||
 			 (call->op == STAT && a->head.flags & REFOBJ_STAT_NEXT))) {
 		uint64_t id = given_id(call, a);
 
@@ -949,6 +1121,8 @@ static int do_command(struct runner *r, const struct call *call, int fd)
 		if (call->ptr == PTR_GOOD && id > atomic_load(&sh->last_id))
 			atomic_store(&sh->last_id, id);
 	}
+	if ((call->op == EXPORT || call->op == GET_PAYLOAD) && ret >= 0)
+		set_slot(call->to, ret);
 	return err ? -err : ret;
 }
 
@@ -980,6 +1154,10 @@ static int do_raw(struct runner *r, const struct call *call, int fd)
 	ret = ioctl(fd, cmd, place(r, call->ptr, data, size > 4096 ? 4096 : size, call->x));
 	err = errno;
 	cover_collect(r);
+	if (_IOC_TYPE(cmd) == REFOBJ_IOC_MAGIC && (int)ret >= 0 &&
+	    (_IOC_NR(cmd) == _IOC_NR(REFOBJ_IOC_EXPORT) ||
+	     _IOC_NR(cmd) == _IOC_NR(REFOBJ_IOC_GET_PAYLOAD)))
+		set_slot(SLOTS - 1, ret);
 	return (int)ret < 0 ? -(int)err : (int)ret;
 }
 
@@ -1000,13 +1178,18 @@ static void read_some(const char *path, size_t chunk)
 
 static int do_quota(const struct call *call)
 {
-	static const char * const names[] = { "max_objects", "max_references", "max_bytes" };
+	static const char * const names[QUOTAS] = {
+		"max_objects", "max_references", "max_bytes", "max_watches", "max_events",
+	};
 	static const char * const values[] = { "1048576", "0", "1", "2", "8", "64", "100" };
 	const char *value = values[call->m % ARRAY_SIZE(values)];
 	char path[128];
 	int fd, ret;
 
-	snprintf(path, sizeof(path), PARAMETERS "%s", names[call->n % 3]);
+	/* Every session that watches has memory for so many events. */
+	if (call->n % QUOTAS == QUOTAS - 1 && value == values[0])
+		value = "512";
+	snprintf(path, sizeof(path), PARAMETERS "%s", names[call->n % QUOTAS]);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -1019,11 +1202,13 @@ static int do_quota(const struct call *call)
 static int do_poke(const struct call *call, int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+	struct epoll_event event = { .events = EPOLLIN };
+	int bytes = 0, epoll;
 	struct stat st;
 	char c = 0;
 	void *at;
 
-	switch (call->n % 7) {
+	switch (call->n % 9) {
 	case 0:
 		return read(fd, &c, 1);
 	case 1:
@@ -1039,9 +1224,29 @@ static int do_poke(const struct call *call, int fd)
 		return lseek(fd, 8, SEEK_SET);
 	case 5:
 		return fstat(fd, &st);
+	case 6:
+		return ioctl(fd, FIONREAD, call->n & 16 ? NULL : &bytes);
+	case 7:
+		epoll = epoll_create1(EPOLL_CLOEXEC);
+		epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+		epoll_wait(epoll, &event, 1, call->n % 3);
+		return close(epoll);
 	default:
 		return fcntl(fd, F_SETFL, O_NONBLOCK | O_ASYNC);
 	}
+}
+
+/* Without waiting for ever: whoever could say something may have been killed */
+static int do_read(struct runner *r, const struct call *call, int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	ssize_t n;
+
+	poll(&p, 1, call->m % 3);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	arm(r, call);
+	n = read(fd, array(r, call), call->n % ROOM);
+	return n < 0 ? -errno : n;
 }
 
 static void send_fd(int fd)
@@ -1082,14 +1287,6 @@ static int recv_fd(void)
 	return fd;
 }
 
-static void set_slot(unsigned int slot, int fd)
-{
-	int old = atomic_exchange(&w.fd[slot % SLOTS], fd);
-
-	if (old >= 0)
-		close(old);
-}
-
 /* Many sessions that hold the same object */
 static int do_crowd(const struct call *call)
 {
@@ -1109,20 +1306,6 @@ static int do_crowd(const struct call *call)
 	return n;
 }
 
-static void fail_nth(struct runner *r, unsigned int nth)
-{
-	char text[8];
-
-	if (!faults)
-		return;
-	/* Thread-self is another one after a fork. */
-	if (r->nth < 0)
-		r->nth = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
-	snprintf(text, sizeof(text), "%u", nth);
-	if (pwrite(r->nth, text, strlen(text), 0) < 0 && nth)
-		faults = false;
-}
-
 static int do_once(struct runner *r, const struct call *call)
 {
 	int fd = w.fd[call->fd % SLOTS], ret = 0;
@@ -1130,13 +1313,14 @@ static int do_once(struct runner *r, const struct call *call)
 	struct itimerval alarm = { 0 };
 	char path[64];
 
-	if (call->op <= SET_WHY)
+	if (call->op <= LAST_COMMAND)
 		return do_command(r, call, fd);
 	cover_reset(r);
 	switch (call->op) {
 	case RAW:
 		return do_raw(r, call, fd);
 	case OPEN:
+		arm(r, call);
 		ret = open(DEVICE, (call->flags & 2 ? O_RDONLY : O_RDWR) |
 				   (call->flags & 1 ? O_CLOEXEC : 0));
 		if (ret < 0)
@@ -1160,12 +1344,16 @@ static int do_once(struct runner *r, const struct call *call)
 	case POKE:
 		do_poke(call, fd);
 		break;
+	case READ:
+		ret = do_read(r, call, fd);
+		break;
 	case FDINFO:
 		snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
 		read_some(path, call->n);
 		break;
 	case DEBUGFS_READ:
 		snprintf(path, sizeof(path), DEBUGFS "%s", debugfs[call->n % 3]);
+		arm(r, call);
 		read_some(path, call->m);
 		break;
 	case QUOTA:
@@ -1192,8 +1380,6 @@ static void do_call(struct runner *r, const struct call *call)
 	int ret, last = 1 << 30;
 
 	do {
-		if (call->fail)
-			fail_nth(r, call->fail);
 		ret = do_once(r, call);
 		if (call->fail)
 			fail_nth(r, 0);
@@ -1202,8 +1388,7 @@ static void do_call(struct runner *r, const struct call *call)
 			     &sh->results);
 		last = ret;
 		atomic_fetch_add_explicit(&sh->calls, 1, memory_order_relaxed);
-		if (ret < 0 && (call->op <= RAW || call->op == OPEN) && !documented(-ret) &&
-		    ret != -EBADF && ret != -EMFILE)
+		if (ret < 0 && (call->op <= RAW || call->op == OPEN) && !documented(-ret))
 			trouble("%s: errno %d (%s) is not a documented one", ops[call->op].name,
 				-ret, strerror(-ret));
 	} while (times-- > 1 && !atomic_load(&sh->stop));
@@ -1354,11 +1539,40 @@ static void reap(unsigned int i)
 	cover_reset(r);
 }
 
+/*
+ * Destroy what can be destroyed. What lingers may keep others, which can be only
+ * afterwards. Returns how many are left; the last of them is in @last, if any.
+ */
+static unsigned int destroy_all_but(int fd, struct refobj_stat *last)
+{
+	struct refobj_destroy d = { .size = sizeof(d) };
+	unsigned int left, gone;
+	struct refobj_stat st;
+
+	do {
+		left = 0;
+		gone = 0;
+		memset(&st, 0, sizeof(st));
+		st.size = sizeof(st);
+		st.flags = REFOBJ_STAT_NEXT;
+		while (!ioctl(fd, REFOBJ_IOC_STAT, &st)) {
+			d.id = st.id;
+			if (!ioctl(fd, REFOBJ_IOC_DESTROY, &d)) {
+				gone++;
+			} else if (errno != ESTALE) {
+				left++;
+				*last = st;
+			}
+		}
+	} while (left && gone);
+	return left;
+}
+
 /* Every program begins where the one before began. */
 static void tidy(void)
 {
 	struct refobj_destroy d = { .size = sizeof(d) };
-	struct refobj_stat st;
+	struct refobj_stat last;
 	unsigned int i;
 	int fd;
 
@@ -1379,7 +1593,7 @@ static void tidy(void)
 	while ((fd = recv_fd()) >= 0)
 		close(fd);
 	if (w.quota_changed)
-		for (i = 0; i < 3; i++)
+		for (i = 0; i < QUOTAS; i++)
 			do_quota(&(struct call){ .n = i });
 	w.quota_changed = false;
 
@@ -1391,15 +1605,8 @@ static void tidy(void)
 		sh->worker[w.number].id[i] = 0;
 	}
 	/* What children made and could not tell of */
-	if (w.recorded % 64 == 0) {
-		memset(&st, 0, sizeof(st));
-		st.size = sizeof(st);
-		st.flags = REFOBJ_STAT_NEXT;
-		while (!ioctl(fd, REFOBJ_IOC_STAT, &st)) {
-			d.id = st.id;
-			ioctl(fd, REFOBJ_IOC_DESTROY, &d);
-		}
-	}
+	if (w.recorded % 64 == 0)
+		destroy_all_but(fd, &last);
 	close(fd);
 }
 
@@ -1448,6 +1655,21 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
+/* What may be a payload, and what may not; see file_of() */
+static void files_open(void)
+{
+	w.file[0] = memfd_create("payload", MFD_CLOEXEC);
+	w.file[1] = memfd_create("another", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	w.file[2] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	w.file[3] = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	w.file[4] = open(DEBUGFS "stats", O_RDONLY | O_CLOEXEC);
+	w.file[5] = open("/proc/self/exe", O_PATH | O_CLOEXEC);
+	w.file[6] = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	w.file[7] = epoll_create1(EPOLL_CLOEXEC);
+	if (w.file[0] < 0 || w.file[1] < 0)
+		die("memfd_create: %s", strerror(errno));
+}
+
 static void worker_init(unsigned int number)
 {
 	struct sigaction sa = { .sa_handler = on_alarm };
@@ -1462,6 +1684,7 @@ static void worker_init(unsigned int number)
 		w.fd[i] = -1;
 	for (i = 0; i < CROWD; i++)
 		w.crowd[i] = -1;
+	files_open();
 	for (i = 0; i < RECENT; i++) {
 		char path[512];
 
@@ -1566,24 +1789,22 @@ static long long stat_of(const char *name)
 /* With every session closed, nothing may be left but what is persistent. */
 static void check_end(void)
 {
-	struct refobj_destroy d = { .size = sizeof(d) };
-	struct refobj_stat st = { .size = sizeof(st), .flags = REFOBJ_STAT_NEXT };
 	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
 	double until = now() + 10;
+	struct refobj_stat st;
 
-	while (!ioctl(fd, REFOBJ_IOC_STAT, &st)) {
-		d.id = st.id;
-		if (ioctl(fd, REFOBJ_IOC_DESTROY, &d))
-			trouble("object %llu ('%s') with %u users is left: DESTROY: %s",
-				st.id, st.name, st.users, strerror(errno));
-	}
+	if (destroy_all_but(fd, &st))
+		trouble("object %llu ('%s') in state %u with %u users cannot be destroyed",
+			st.id, st.name, st.state, st.users);
 	close(fd);
 	/* Network namespaces, and children of killed workers, end in their own time. */
 	while ((stat_of("objects") > 0 || stat_of("sessions") > 0) && now() < until)
 		usleep(50000);
-	if (stat_of("objects") > 0 || stat_of("references") > 0 || stat_of("sessions") > 0)
-		trouble("left at the end: %lld objects, %lld references, %lld sessions",
-			stat_of("objects"), stat_of("references"), stat_of("sessions"));
+	if (stat_of("objects") > 0 || stat_of("references") > 0 || stat_of("sessions") > 0 ||
+	    stat_of("edges") > 0)
+		trouble("left at the end: %lld objects, %lld references, %lld sessions, %lld edges",
+			stat_of("objects"), stat_of("references"), stat_of("sessions"),
+			stat_of("edges"));
 	if (stat_of("activations") != stat_of("deactivations"))
 		trouble("%lld activations, but %lld deactivations at the end",
 			stat_of("activations"), stat_of("deactivations"));
