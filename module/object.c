@@ -393,12 +393,13 @@ static int refobj_deactivate_locked(struct refobj *object,
 	refobj_count(deactivations, 1);
 	refobj_content_drop_locked(object);
 	object->state = REFOBJ_STATE_IDLE;
+	/* The users first: a transient object takes its watches with it. */
+	refobj_changed_locked(object, act);
 	refobj_event_locked(object, REFOBJ_EVENT_DEACTIVATED, act, 0);
 	if (!(object->flags & REFOBJ_PERSISTENT)) {
 		refobj_kill_locked(object, act);
 		return REFOBJ_UNHELD_LAST | REFOBJ_UNHELD_KILLED;
 	}
-	refobj_changed_locked(object, act);
 	refobj_unsettled_locked(object);
 	return REFOBJ_UNHELD_LAST;
 }
@@ -596,12 +597,11 @@ int refobj_unhold_locked(struct refobj *object, struct refobj_mark *holder,
 		object->builder = NULL;
 	else if (object->builder == holder)
 		refobj_unclaim_locked(object, act);
-	refobj_dropped_locked(object, old - n, act);
-	if (!last)
-		return 0;
-	if (!object->linger || object->state != REFOBJ_STATE_READY)
+	if (last && !(object->linger && object->state == REFOBJ_STATE_READY))
 		return refobj_deactivate_locked(object, act);
-	refobj_linger_locked(object);
+	if (last)
+		refobj_linger_locked(object);
+	refobj_dropped_locked(object, old - n, act);
 	return 0;
 }
 

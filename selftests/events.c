@@ -543,7 +543,7 @@ TEST_F(events, every_cause_is_told)
 	EXPECT_STREQ("count release ready 2", ro_told_by(self->fd, &pid));
 	EXPECT_EQ(getpid(), pid);
 	EXPECT_EQ(1, ro_holder_do(&kid, 2));
-	EXPECT_STREQ("count release ready 0; deactivated release idle 0",
+	EXPECT_STREQ("count release idle 0; deactivated release idle 0",
 		     ro_told_by(self->fd, &pid));
 	EXPECT_EQ(kid.pid, pid);
 
@@ -556,7 +556,7 @@ TEST_F(events, every_cause_is_told)
 	EXPECT_EQ(kid.pid, pid);
 	EXPECT_EQ(0, ro_kid_end(&kid));
 	EXPECT_EQ(1, ro_release(self->look.fd, self->id, 1));
-	EXPECT_STREQ("count release ready 0; deactivated release idle 0",
+	EXPECT_STREQ("count release idle 0; deactivated release idle 0",
 		     ro_told_by(self->fd, &pid));
 	EXPECT_EQ(getpid(), pid);
 
@@ -584,7 +584,7 @@ TEST_F(events, a_death_is_told_before_what_comes_of_it)
 	EXPECT_EQ(1, !ro_release(self->look.fd, self->id, 1));
 	ro_told(self->fd);
 	EXPECT_EQ(-SIGTERM, ro_kid_kill(&kid, SIGTERM));
-	EXPECT_STREQ("died signal-15 ready 0 x2; count signal-15 ready 0; "
+	EXPECT_STREQ("died signal-15 ready 0 x2; count signal-15 idle 0; "
 		     "deactivated signal-15 idle 0", ro_told_by(self->fd, &pid));
 	EXPECT_EQ(kid.pid, pid);
 
@@ -593,7 +593,7 @@ TEST_F(events, a_death_is_told_before_what_comes_of_it)
 	ro_told(self->fd);
 	ro_kid_say(&kid, RO_HOLDER_EXIT + 9);
 	EXPECT_EQ(9, ro_kid_reap(&kid));
-	EXPECT_STREQ("died exit ready 0 x3; count exit ready 0; "
+	EXPECT_STREQ("died exit ready 0 x3; count exit idle 0; "
 		     "deactivated exit idle 0", ro_told_by(self->fd, &pid));
 	EXPECT_EQ(kid.pid, pid);
 }
@@ -619,7 +619,7 @@ TEST_F(events, holders_that_are_no_sessions_are_told)
 	EXPECT_EQ(0, ro_release_all(self->look.fd, self->id));
 	EXPECT_STREQ("count release ready 1", ro_told(self->fd));
 	close(im.fd);
-	EXPECT_STREQ("count close ready 0; deactivated close idle 0",
+	EXPECT_STREQ("count close idle 0; deactivated close idle 0",
 		     ro_told_by(self->fd, &pid));
 	EXPECT_EQ(getpid(), pid);
 
@@ -633,7 +633,7 @@ TEST_F(events, holders_that_are_no_sessions_are_told)
 		     "count object ready 1", ro_told_by(self->fd, &pid));
 	EXPECT_EQ(0, pid);
 	EXPECT_EQ(1, ro_release(self->look.fd, owner, 1));
-	EXPECT_STREQ("count object ready 0; deactivated object idle 0",
+	EXPECT_STREQ("count object idle 0; deactivated object idle 0",
 		     ro_told_by(self->fd, &pid));
 	EXPECT_EQ(0, pid);
 	EXPECT_EQ(0, ro_destroy(self->look.fd, owner));
@@ -706,7 +706,7 @@ TEST_F(events, mask_filters)
 	static const struct { unsigned int mask; const char *told; } row[] = {
 		{ BIT_OF(ACTIVATED), "activated acquire ready 3" },
 		{ BIT_OF(READY), "ready acquire ready 3" },
-		{ BIT_OF(COUNT), "count signal-9 ready 0" },
+		{ BIT_OF(COUNT), "count signal-9 idle 0" },
 		{ BIT_OF(DEACTIVATED), "deactivated signal-9 idle 0" },
 		{ BIT_OF(HOLDER_DIED), "died signal-9 ready 0 x3" },
 		{ BIT_OF(BUILDER_CHANGED), "" },
@@ -753,7 +753,7 @@ TEST_F(events, counts_are_merged_while_unread)
 	EXPECT_EQ(0, ro_release(self->look.fd, self->id, 1));
 	EXPECT_EQ(1, ro_release_all(self->look.fd, self->id));
 	EXPECT_STREQ("snapshot none ready 97; "
-		     "count release ready 0; deactivated release idle 0",
+		     "count release idle 0; deactivated release idle 0",
 		     ro_told(self->fd));
 }
 
@@ -771,7 +771,7 @@ TEST_F(events, counts_of_two_objects_are_not_merged)
 	EXPECT_STREQ("count acquire ready 4; count acquire ready 6; "
 		     "count acquire ready 5", ro_told(self->fd));
 	EXPECT_EQ(2, ro_release_all(self->look.fd, 0));
-	EXPECT_STREQ("count release ready 0; count release ready 0; "
+	EXPECT_STREQ("count release idle 0; count release idle 0; "
 		     "destroyed release dead 0",
 		     ro_told(self->fd));
 }

@@ -93,7 +93,7 @@ TEST_F(seeds, s1_one_consumer)
 	EXPECT_TOLD("activated acquire ready 1; count acquire ready 1");
 	EXPECT_SEEN(1, 1, 0);
 	EXPECT_TRUE(gone(&kid, variant->signal));
-	EXPECT_TOLD("deactivated %s idle 0; count %s idle 0", cause, cause);
+	EXPECT_TOLD("count %s idle 0; deactivated %s idle 0", cause, cause);
 	EXPECT_SEEN(0, 1, 1);
 }
 
@@ -110,7 +110,7 @@ TEST_F(seeds, s2_two_consumers)
 	EXPECT_TRUE(gone(&one, variant->signal));
 	EXPECT_TOLD("count %s ready 1", cause);
 	EXPECT_TRUE(gone(&two, variant->signal));
-	EXPECT_TOLD("deactivated %s idle 0; count %s idle 0", cause, cause);
+	EXPECT_TOLD("count %s idle 0; deactivated %s idle 0", cause, cause);
 	EXPECT_SEEN(0, 1, 1);
 }
 
@@ -132,7 +132,7 @@ TEST_F(seeds, s3_pool)
 		EXPECT_TOLD("count %s ready %d", cause, i);
 	}
 	EXPECT_TRUE(gone(&kid[0], variant->signal));
-	EXPECT_TOLD("deactivated %s idle 0; count %s idle 0", cause, cause);
+	EXPECT_TOLD("count %s idle 0; deactivated %s idle 0", cause, cause);
 	EXPECT_SEEN(0, 1, 1);
 }
 
@@ -163,13 +163,13 @@ TEST_F(seeds, s4_instance_manager)
 	EXPECT_TRUE(gone(&kid[0], variant->signal));
 	EXPECT_TOLD("count %s ready 1", cause);
 	EXPECT_TRUE(gone(&kid[1], variant->signal));
-	EXPECT_TOLD("deactivated %s idle 0; count %s idle 0", cause, cause);
+	EXPECT_TOLD("count %s idle 0; deactivated %s idle 0", cause, cause);
 	EXPECT_SEEN(0, 1, 1);
 	EXPECT_EQ(1, ro_holder_start(&kid[2], self->id, 1));
 	EXPECT_TOLD("activated acquire ready 1; count acquire ready 1");
 	EXPECT_SEEN(1, 2, 1);
 	EXPECT_TRUE(gone(&kid[2], variant->signal));
-	EXPECT_TOLD("deactivated %s idle 0; count %s idle 0", cause, cause);
+	EXPECT_TOLD("count %s idle 0; deactivated %s idle 0", cause, cause);
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(0, ro_kid_end(&plain[i]));
 	EXPECT_STREQ("", ro_told(self->fd));
@@ -182,8 +182,9 @@ TEST_F(seeds, s6_underflow)
 
 	EXPECT_EQ(1, ro_holder_start(&kid, self->id, 1));
 	EXPECT_EQ(1, ro_holder_do(&kid, 1));
-	EXPECT_TOLD("activated acquire ready 1; count acquire ready 1; "
-		    "deactivated release idle 0; count release idle 0");
+	/* The counts are one record, as nobody has read the first. */
+	EXPECT_TOLD("activated acquire ready 1; count release idle 0; "
+		    "deactivated release idle 0");
 	EXPECT_EQ(-ERANGE, ro_holder_do(&kid, 1));
 	EXPECT_EQ(-ERANGE, ro_holder_do(&kid, 65536));
 	EXPECT_SEEN(0, 1, 1);
@@ -227,7 +228,7 @@ TEST_F(seeds, s7_overflow)
 		EXPECT_EQ(1, ro_kid_hear(&kid));
 		EXPECT_EQ(0, ro_kid_end(&kid));
 	}
-	EXPECT_TOLD("deactivated %s idle 0; count %s idle 0", cause, cause);
+	EXPECT_TOLD("count %s idle 0; deactivated %s idle 0", cause, cause);
 	EXPECT_SEEN(0, 1, 1);
 }
 

@@ -334,7 +334,7 @@ TEST_F(watches, destroyed_is_the_last)
 		EXPECT_EQ(self->watches + 1, ro_watches_used(self->fd));
 		EXPECT_EQ(-ESTALE, ro_watch(self->fd, id, 1 << bit, 0));
 		if (bit == REFOBJ_EVENT_COUNT) {
-			EXPECT_STREQ("count release ready 0; "
+			EXPECT_STREQ("count release idle 0; "
 				     "destroyed release dead 0",
 				     ro_told(self->fd));
 		} else if (bit == REFOBJ_EVENT_DEACTIVATED) {
@@ -474,7 +474,7 @@ TEST_F(watches, no_room_for_a_snapshot)
 	EXPECT_EQ(REFOBJ_EVENT_DEACTIVATED, e[0].type);
 	EXPECT_EQ(0ULL, e[0].cookie);
 	EXPECT_EQ(1, ro_release(self->look.fd, other, 1));
-	EXPECT_STREQ("count release ready 0; deactivated release idle 0; "
+	EXPECT_STREQ("count release idle 0; deactivated release idle 0; "
 		     "destroyed release dead 0", ro_told(fd));
 	close(fd);
 }
