@@ -4,7 +4,8 @@
  * processes, which open, share, inherit, execute with and lose sessions; after
  * each operation its result and everything that can be seen are compared with a
  * model of a few arrays. Now and then all processes act at once, in no order:
- * then the sums must be right.
+ * then the sums must be right. What has edges, descriptors or a builder is left out
+ * of that, as nobody could tell what is to become of it.
  *
  *	model [--seed N] [--ops N] [--seconds N] [--replay FILE]
  *
@@ -14,12 +15,14 @@
  *
  * The coordinator has a registry (a network namespace) and a uid to itself, so
  * that nothing is seen which the model does not know. It knows the workers'
- * descriptors: session s of a worker is its descriptor FD_SESSION + s.
+ * descriptors: session s of a worker is its descriptor FD_SESSION + s, and object
+ * descriptor s is FD_OBJECT + s.
  */
 #define _GNU_SOURCE
 #include <linux/sched.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "refobj_proc.h"
@@ -29,7 +32,9 @@
 
 #define WORKERS		6
 #define FDS		5	/* sessions of a worker */
+#define OBJFDS		3	/* object descriptors of a worker */
 #define SESSIONS	(WORKERS * FDS)
+#define EXPORTS		(WORKERS * OBJFDS)
 #define NAMED		6	/* the objects before this have names */
 #define OBJECTS		9
 #define OPS_MAX		20000
@@ -37,20 +42,30 @@
 #define SEEN		(OBJECTS + WORKERS * BURST)
 #define SLACK		64	/* released references that a session keeps charged */
 #define REFERENCES_MAX	900000	/* stay below the quota */
+#define HOLDERS_MAX	(SESSIONS + EXPORTS + OBJECTS)
+#define EVENTS_MAX	512	/* unread, more than which a session does not keep */
+#define EVENTS_MANY	200	/* unread, at which it is time to read some */
+#define READ_MAX	16
+#define NOBODY		(-1)
 
 /* The worker's descriptors; those below and between are the coordinator's. */
 #define FD_PRIVATE	3
 #define FD_DOWN		40	/* + 2 * worker: what it is told */
 #define FD_UP		41	/* + 2 * worker: what it answers */
+#define FD_FILE		55	/* the payload, everybody's */
 #define FD_OURS		60	/* + 2 * worker: the coordinator's ends */
 #define FD_OBSERVER	90
 #define FD_SESSION	100
+#define FD_OBJECT	110
 
 enum kind {
 	SPAWN, FORK, EXEC, KILL, EXIT,
 	OPEN, CLOSE, DUP, TAKE,
 	CREATE, ATTACH, LOOKUP, ACQUIRE, RELEASE, RELEASE_ALL, RELEASE_SESSION,
 	STAT, HOLDERS, WALK, DESTROY, SET_WHY, SET_WHY_SESSION,
+	ADOPT, WATCH, READ, WAIT, PUBLISH, SET_FILE, GET_FILE, SET_VALUE,
+	GET_VALUE, LINK, UNLINK, EXPORT, IMPORT,
+	CLOSE_OBJFD, READ_OBJFD,
 	TOGETHER,
 	KINDS,
 	/* only within TOGETHER */
@@ -65,7 +80,14 @@ static const char * const verb[KINDS + 1] = {
 	[RELEASE_ALL] = "release_all", [RELEASE_SESSION] = "release_session",
 	[STAT] = "stat", [HOLDERS] = "holders", [WALK] = "walk",
 	[DESTROY] = "destroy", [SET_WHY] = "set_why",
-	[SET_WHY_SESSION] = "set_why_session", [TOGETHER] = "together",
+	[SET_WHY_SESSION] = "set_why_session", [ADOPT] = "adopt",
+	[WATCH] = "watch", [READ] = "read", [WAIT] = "wait",
+	[PUBLISH] = "publish", [SET_FILE] = "set_file",
+	[GET_FILE] = "get_file", [SET_VALUE] = "set_value",
+	[GET_VALUE] = "get_value", [LINK] = "link", [UNLINK] = "unlink",
+	[EXPORT] = "export", [IMPORT] = "import",
+	[CLOSE_OBJFD] = "close_objfd", [READ_OBJFD] = "read_objfd",
+	[TOGETHER] = "together",
 	[FLASH] = "flash",
 };
 
@@ -85,6 +107,8 @@ enum gen { PRESENT, PAST, NEVER };
 struct order {
 	struct op op;
 	__u64 id;
+	__u64 dep;
+	__u64 version;
 	pid_t pid;
 };
 
@@ -92,9 +116,13 @@ struct reply {
 	int ret;
 	unsigned int n, total, created;
 	__u64 id;
+	__u64 version;
+	int polled, unread;		/* READ: bytes; READ_OBJFD: changes */
 	struct refobj_stat stat;
 	union {
-		struct refobj_holder holder[SESSIONS + 1];
+		struct refobj_holder holder[HOLDERS_MAX + 1];
+		struct refobj_event event[READ_MAX];
+		unsigned char value[REFOBJ_VALUE_MAX];
 		__u64 walk[4 * OBJECTS];
 	};
 };
@@ -109,7 +137,9 @@ struct orders {
 	unsigned int held[FDS][OBJECTS];
 	unsigned char open[FDS];
 	unsigned char alone[FDS];
+	unsigned char mortal[FDS];	/* it may end with another worker */
 	unsigned char same[FDS];	/* first descriptor of that session */
+	unsigned char shy[OBJECTS];	/* not to be touched */
 };
 
 /* What it reports of each step, before and after. */
@@ -226,7 +256,7 @@ static int all_holders(int fd, __u64 id, unsigned int step,
 	*n = 0;
 	do {
 		h.records = (uintptr_t)(records + *n);
-		h.capacity = SESSIONS + 1 - *n;
+		h.capacity = HOLDERS_MAX + 1 - *n;
 		if (step && step < h.capacity)
 			h.capacity = step;
 		ret = ro_ioctl(fd, REFOBJ_IOC_HOLDERS, &h);
@@ -234,7 +264,7 @@ static int all_holders(int fd, __u64 id, unsigned int step,
 			return ret;
 		*n += h.count;
 		*total = h.total;
-	} while (h.cursor && *n <= SESSIONS);
+	} while (h.cursor && *n <= HOLDERS_MAX);
 	return 0;
 }
 
@@ -261,6 +291,8 @@ static int open_session(int want, bool cloexec, __u64 *session)
 		return -errno;
 	ret = ro_ioctl(fd, REFOBJ_IOC_INFO, &info);
 	*session = info.session;
+	if (!ret && fcntl(fd, F_SETFL, O_NONBLOCK))
+		ret = -errno;
 	if (!ret && dup3(fd, want, cloexec ? O_CLOEXEC : 0) < 0)
 		ret = -errno;
 	close(fd);
@@ -303,12 +335,158 @@ static void worker_exec(unsigned int w)
 
 static unsigned int object_flags(const struct op *op)
 {
-	return op->flag & 1 ? REFOBJ_PERSISTENT : 0;
+	return (op->flag & 1 ? REFOBJ_PERSISTENT : 0) |
+	       (op->flag & 4 ? REFOBJ_BUILD : 0);
 }
 
 static unsigned int attach_flags(const struct op *op)
 {
 	return object_flags(op) | (op->flag & 2 ? REFOBJ_ATTACH_EXISTING : 0);
+}
+
+static unsigned int acquire_flags(const struct op *op)
+{
+	return (op->flag & 1 ? REFOBJ_ACQUIRE_NOT_ZERO : 0) |
+	       (op->flag & 2 ? REFOBJ_ACQUIRE_BUILD : 0);
+}
+
+static int worker_adopt(int fd, bool nobody)
+{
+	struct refobj_adopt a = {
+		.size = sizeof(a), .flags = nobody ? REFOBJ_ADOPT_NOBODY : 0,
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_ADOPT, &a);
+}
+
+static __u64 cookie_of(const struct op *op)
+{
+	return (__u64)op->n << 32 | op->flag;
+}
+
+/* What READ does not need is asked for first, as it changes nothing. */
+static int worker_read(int fd, unsigned int n, struct reply *r)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	if (poll(&p, 1, 0) < 0)
+		return -errno;
+	r->polled = p.revents;
+	if (ioctl(fd, FIONREAD, &r->unread))
+		r->unread = -errno;
+	return ro_read_events(fd, r->event, n < READ_MAX ? n : READ_MAX);
+}
+
+static int worker_wait(int fd, const struct order *order)
+{
+	const struct op *op = &order->op;
+	const struct refobj_condition c = {
+		.id = order->id, .until = op->flag & 7, .users = op->n,
+		.flags = op->flag & 8 ? REFOBJ_COND_BUILD : 0,
+	};
+
+	return ro_wait_for(fd, &c, 1, op->n & 1 ? REFOBJ_WAIT_ALL : 0, 0);
+}
+
+static int worker_file(unsigned int cmd, int fd, const struct order *order)
+{
+	const struct op *op = &order->op;
+	struct refobj_payload a = { .size = sizeof(a), .id = order->id };
+	struct stat ours, theirs;
+	int ret;
+
+	if (op->kind == PUBLISH && op->flag)
+		a.flags = REFOBJ_PUBLISH_FILE;
+	if (op->kind == SET_FILE || a.flags)
+		a.fd = op->kind == SET_FILE && op->flag ? -1 : FD_FILE;
+	ret = ro_ioctl(fd, cmd, &a);
+	if (op->kind != GET_FILE || ret < 0)
+		return ret;
+	if (fstat(ret, &theirs) || fstat(FD_FILE, &ours) ||
+	    ours.st_ino != theirs.st_ino)
+		return -EBADRQC;
+	close(ret);
+	return 0;
+}
+
+/* A value is of one byte, which follows from its length. */
+static unsigned char value_byte(unsigned int length)
+{
+	return 7 * length + 1;
+}
+
+static int worker_set_value(int fd, const struct order *order)
+{
+	static unsigned char bytes[REFOBJ_VALUE_MAX];
+	struct refobj_value a = {
+		.size = sizeof(a), .id = order->id, .data = (uintptr_t)bytes,
+		.length = order->op.n, .version = order->version,
+		.flags = order->op.flag ? REFOBJ_VALUE_IF : 0,
+	};
+
+	memset(bytes, value_byte(order->op.n), sizeof(bytes));
+	return ro_ioctl(fd, REFOBJ_IOC_SET_VALUE, &a);
+}
+
+static int worker_get_value(int fd, __u64 id, struct reply *r)
+{
+	struct refobj_value a = {
+		.size = sizeof(a), .id = id, .data = (uintptr_t)r->value,
+		.length = sizeof(r->value),
+	};
+	int ret = ro_ioctl(fd, REFOBJ_IOC_GET_VALUE, &a);
+
+	r->n = a.length;
+	r->version = a.version;
+	return ret;
+}
+
+static int worker_link(unsigned int cmd, int fd, const struct order *order)
+{
+	struct refobj_link a = {
+		.size = sizeof(a), .id = order->id, .dep = order->dep,
+	};
+
+	return ro_ioctl(fd, cmd, &a);
+}
+
+static int worker_export(int fd, const struct order *order)
+{
+	struct refobj_export a = { .size = sizeof(a), .id = order->id };
+	int ret = ro_ioctl(fd, REFOBJ_IOC_EXPORT, &a), objfd = ret;
+
+	if (ret < 0)
+		return ret;
+	ret = dup3(objfd, FD_OBJECT + order->op.n,
+		   order->op.flag ? O_CLOEXEC : 0) < 0 ? -errno : 0;
+	close(objfd);
+	return ret;
+}
+
+static int worker_import(int fd, const struct op *op, __u64 *id)
+{
+	struct refobj_import a = {
+		.size = sizeof(a), .fd = FD_OBJECT + op->o, .count = op->n,
+	};
+	int ret = ro_ioctl(fd, REFOBJ_IOC_IMPORT, &a);
+
+	*id = a.id;
+	return ret;
+}
+
+/* The number of changes since the first time, or since the last. */
+static int worker_read_objfd(int fd, struct reply *r)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	__u64 changes;
+
+	if (poll(&p, 1, 0) < 0)
+		return -errno;
+	r->polled = p.revents;
+	if (read(fd, &changes, sizeof(changes)) != sizeof(changes))
+		return -errno;
+	r->unread = changes;
+	return 0;
 }
 
 static int worker_do(const struct order *order, struct reply *r)
@@ -336,8 +514,7 @@ static int worker_do(const struct order *order, struct reply *r)
 	case LOOKUP:
 		return ro_lookup(fd, object_name(op->o), &r->id);
 	case ACQUIRE:
-		return ro_acquire(fd, order->id, op->n,
-				  op->flag ? REFOBJ_ACQUIRE_NOT_ZERO : 0);
+		return ro_acquire(fd, order->id, op->n, acquire_flags(op));
 	case RELEASE:
 		return ro_release(fd, order->id, op->n);
 	case RELEASE_ALL:
@@ -357,6 +534,36 @@ static int worker_do(const struct order *order, struct reply *r)
 		return set_why(fd, order->id, op->n);
 	case SET_WHY_SESSION:
 		return set_why(fd, 0, op->n);
+	case ADOPT:
+		return worker_adopt(fd, op->flag);
+	case WATCH:
+		return ro_watch(fd, order->id, op->n, cookie_of(op));
+	case READ:
+		return worker_read(fd, op->n, r);
+	case WAIT:
+		return worker_wait(fd, order);
+	case PUBLISH:
+		return worker_file(REFOBJ_IOC_PUBLISH, fd, order);
+	case SET_FILE:
+		return worker_file(REFOBJ_IOC_SET_PAYLOAD, fd, order);
+	case GET_FILE:
+		return worker_file(REFOBJ_IOC_GET_PAYLOAD, fd, order);
+	case SET_VALUE:
+		return worker_set_value(fd, order);
+	case GET_VALUE:
+		return worker_get_value(fd, order->id, r);
+	case LINK:
+		return worker_link(REFOBJ_IOC_LINK, fd, order);
+	case UNLINK:
+		return worker_link(REFOBJ_IOC_UNLINK, fd, order);
+	case EXPORT:
+		return worker_export(fd, order);
+	case IMPORT:
+		return worker_import(fd, op, &r->id);
+	case CLOSE_OBJFD:
+		return close(FD_OBJECT + op->n) ? -errno : 0;
+	case READ_OBJFD:
+		return worker_read_objfd(FD_OBJECT + op->n, r);
 	default:
 		return -EBADRQC;
 	}
@@ -522,7 +729,7 @@ static const char *step_stat(struct event *e, int fd, long held)
 
 static const char *step_holders(struct event *e, int fd, long held)
 {
-	static struct refobj_holder holder[SESSIONS + 1];
+	static struct refobj_holder holder[HOLDERS_MAX + 1];
 	unsigned int n, total, i, j;
 	bool found = false;
 
@@ -544,7 +751,7 @@ static const char *step_holders(struct event *e, int fd, long held)
 				return "HOLDERS is wrong about this session";
 		}
 	}
-	return held > 0 && !found && n <= SESSIONS ?
+	return held > 0 && !found && n <= HOLDERS_MAX ?
 	       "HOLDERS does not tell this session" : NULL;
 }
 
@@ -617,6 +824,8 @@ static int choose(struct event *e, bool usable)
 	int kind = usable ? some[rnd(RO_ARRAY_SIZE(some))] : FLASH;
 
 	e->o = hot < 0 || one_in(4) ? rnd(OBJECTS) : (unsigned int)hot;
+	if (me.shy[e->o])
+		return 0;
 	e->id = me.id[e->o];
 	e->n = one_in(8) ? 1 + rnd(300) : 1 + rnd(3);
 	switch (kind) {
@@ -645,7 +854,7 @@ static int choose(struct event *e, bool usable)
 	}
 }
 
-static const char *worker_step(struct event *e)
+static const char *worker_step_on(struct event *e)
 {
 	int fd = FD_SESSION + e->s;
 	bool alone = me.alone[e->s];
@@ -685,6 +894,16 @@ static const char *worker_step(struct event *e)
 	}
 	if (alone && e->ret >= 0)
 		*held += e->n;
+	return wrong;
+}
+
+/* The owner of a session may be killed at any moment. */
+static const char *worker_step(struct event *e)
+{
+	const char *wrong = worker_step_on(e);
+
+	if (e->ret == -EOWNERDEAD && e->kind != FLASH)
+		return me.mortal[e->s] ? NULL : "the session has ended";
 	return wrong;
 }
 
@@ -732,41 +951,104 @@ static void worker_together(unsigned int w, unsigned int seed)
  * The model
  */
 
+/* A watch of the present object of this place */
+struct watch {
+	unsigned int mask;		/* 0: there is none */
+	__u64 cookie;
+};
+
+/* An event that is to be read; what it does not say is not compared. */
+struct told {
+	unsigned int type, cause, state, o;
+	__u64 id, object_seq, cookie;
+	unsigned int users, count;
+	pid_t pid;
+	bool ends;			/* reading it gives the watch back */
+};
+
 static struct session {
-	bool live;
+	bool live;			/* a descriptor of it is open */
+	bool ended;			/* with its owner */
 	__u64 id;
-	pid_t pid;			/* who opened it */
+	int owner;			/* worker, or NOBODY */
+	pid_t pid;			/* who opened or adopted it */
 	unsigned int why;
 	unsigned int held[OBJECTS];
 	unsigned int held_why[OBJECTS];
 	unsigned int since[OBJECTS];	/* order of arrival */
+	struct watch watch[OBJECTS];
+	struct told told[EVENTS_MAX];
+	unsigned int unread;
+	__u64 seq;			/* of the last that was read */
 } sessions[SESSIONS];
 
 static struct object {
-	bool alive, persistent;
+	bool alive, persistent, build;
+	unsigned int state;
 	__u64 id;			/* dead or alive; 0: never created */
 	__u64 past;			/* the id before */
 	unsigned int peak;
 	unsigned int activations, deactivations;
+	__u64 seq;			/* of its last event */
+	int builder;			/* session, or NOBODY */
+	__u64 version;
+	unsigned int length;		/* of the value */
+	bool file;
+	bool unsettled;
 } objects[OBJECTS];
+
+/* Object descriptors */
+static struct export {
+	bool live;
+	unsigned int o;
+	pid_t pid;			/* who made it */
+	unsigned int since;
+	bool polled;
+	unsigned int changes;		/* that nobody has read */
+} exports[EXPORTS];
+
+/* "The first needs the second" */
+static struct edge {
+	bool there, holds;
+	unsigned int made;		/* order of making */
+	unsigned int since;		/* order of arrival */
+} edges[OBJECTS][OBJECTS];
 
 static struct worker {
 	pid_t pid;			/* 0: none */
 	int pidfd;
 	int fd[FDS];			/* of sessions[], or -1 */
 	bool cloexec[FDS];
+	int objfd[OBJFDS];		/* of exports[], or -1 */
+	bool objfd_cloexec[OBJFDS];
 } workers[WORKERS];
+
+/* What changes something: why, and which process */
+struct act {
+	unsigned int cause;
+	pid_t pid;
+};
 
 static unsigned int arrivals;
 
+static __noreturn __printf(1, 2) void fail(const char *format, ...);
+
+static bool active(const struct session *s)
+{
+	return s->live && !s->ended;
+}
+
 static unsigned int users(unsigned int o)
 {
-	unsigned int sum = 0;
-	int i;
+	unsigned int sum = 0, i;
 
 	for (i = 0; i < SESSIONS; i++)
-		if (sessions[i].live)
+		if (active(&sessions[i]))
 			sum += sessions[i].held[o];
+	for (i = 0; i < EXPORTS; i++)
+		sum += exports[i].live && exports[i].o == o;
+	for (i = 0; i < OBJECTS; i++)
+		sum += edges[i][o].holds;
 	return sum;
 }
 
@@ -779,48 +1061,242 @@ static unsigned int all_users(void)
 	return sum;
 }
 
+static unsigned int edges_of(unsigned int o)
+{
+	unsigned int n = 0, d;
+
+	for (d = 0; d < OBJECTS; d++)
+		n += edges[o][d].there;
+	return n;
+}
+
+static void tell(struct session *s, unsigned int o, unsigned int type,
+		 struct act act, unsigned int count)
+{
+	if (s->unread == EVENTS_MAX)
+		fail("the model has no room for an event");
+	s->told[s->unread++] = (struct told) {
+		.type = type, .cause = act.cause, .state = objects[o].state,
+		.o = o, .id = objects[o].id, .object_seq = objects[o].seq,
+		.cookie = s->watch[o].cookie, .users = users(o),
+		.count = count, .pid = act.pid,
+		.ends = type == REFOBJ_EVENT_DESTROYED,
+	};
+}
+
+/* Something has become of an object. */
+static void happened(unsigned int o, unsigned int type, struct act act,
+		     unsigned int count)
+{
+	unsigned int i;
+
+	objects[o].seq++;
+	for (i = 0; i < SESSIONS; i++) {
+		struct session *s = &sessions[i];
+
+		if (!active(s) || !s->watch[o].mask)
+			continue;
+		if (type == REFOBJ_EVENT_DESTROYED ||
+		    s->watch[o].mask & REFOBJ_WATCH(type))
+			tell(s, o, type, act, count);
+		if (type == REFOBJ_EVENT_DESTROYED)
+			s->watch[o].mask = 0;
+	}
+	for (i = 0; i < EXPORTS; i++)
+		if (exports[i].live && exports[i].o == o && exports[i].polled)
+			exports[i].changes++;
+}
+
 static void born(unsigned int o, __u64 id, bool persistent)
 {
 	objects[o] = (struct object) {
 		.alive = true, .persistent = persistent, .id = id,
 		.past = objects[o].id ?: objects[o].past,
+		.state = REFOBJ_STATE_IDLE, .builder = NOBODY,
 	};
 }
 
-static int take(struct session *s, unsigned int o, unsigned int n)
+/* Its edges go when they are settled, as in the module. */
+static void died(unsigned int o, struct act act)
 {
-	int first = !users(o);
+	objects[o].alive = false;
+	objects[o].state = REFOBJ_STATE_DEAD;
+	objects[o].unsettled = true;
+	happened(o, REFOBJ_EVENT_DESTROYED, act, 0);
+}
 
-	if (!s->held[o])
-		s->since[o] = ++arrivals;
-	s->held[o] += n;
-	objects[o].activations += first;
+static void activated(unsigned int o, struct act act)
+{
+	struct object *object = &objects[o];
+
+	object->activations++;
+	object->unsettled = true;
+	object->state = object->build ? REFOBJ_STATE_BUILDING :
+					REFOBJ_STATE_READY;
+	happened(o, REFOBJ_EVENT_ACTIVATED, act, 0);
+	if (!object->build)
+		happened(o, REFOBJ_EVENT_READY, act, 0);
+}
+
+static void deactivated(unsigned int o, struct act act)
+{
+	struct object *object = &objects[o];
+
+	object->deactivations++;
+	object->unsettled = true;
+	object->length = 0;
+	object->file = false;
+	object->builder = NOBODY;
+	object->state = REFOBJ_STATE_IDLE;
+	happened(o, REFOBJ_EVENT_DEACTIVATED, act, 0);
+	if (!object->persistent)
+		died(o, act);
+}
+
+/* A holder has come, or taken more; it is counted already. 1 if the first. */
+static int held(unsigned int o, unsigned int n, struct act act)
+{
+	int first = users(o) == n;
+
 	if (users(o) > objects[o].peak)
 		objects[o].peak = users(o);
+	if (first)
+		activated(o, act);
 	return first;
 }
 
-static int drop(struct session *s, unsigned int o, unsigned int n)
+/* A holder has gone; it is not counted any more. 1 if it was the last. */
+static int unheld(unsigned int o, struct act act)
 {
-	s->held[o] -= n;
-	if (!s->held[o])
-		s->held_why[o] = 0;
 	if (users(o))
 		return 0;
-	objects[o].deactivations++;
-	if (!objects[o].persistent)
-		objects[o].alive = false;
+	deactivated(o, act);
 	return 1;
 }
 
-static int drop_all(struct session *s)
+/* The edge of @o, to or from it, that was made first among those that @held. */
+static struct edge *first_edge(unsigned int o, bool holds, unsigned int *dep)
 {
-	int lasts = 0;
+	struct edge *first = NULL;
+	unsigned int d;
+
+	for (d = 0; d < OBJECTS; d++) {
+		struct edge *edge = &edges[o][d];
+
+		if (!edge->there || edge->holds != holds ||
+		    (first && edge->made > first->made))
+			continue;
+		first = edge;
+		*dep = d;
+	}
+	return first;
+}
+
+/* Bring the edges of an object in line with it: first one edge, and all that
+ * follows from it, then the next.
+ */
+static void settle_object(unsigned int o)
+{
+	const struct act act = { .cause = REFOBJ_CAUSE_OBJECT };
+	bool on = objects[o].state == REFOBJ_STATE_READY ||
+		  objects[o].state == REFOBJ_STATE_BUILDING;
+	struct edge *edge;
+	unsigned int d;
+
+	objects[o].unsettled = false;
+	while ((edge = first_edge(o, !on, &d))) {
+		edge->holds = on;
+		if (on) {
+			edge->since = ++arrivals;
+			held(d, 1, act);
+		} else {
+			unheld(d, act);
+		}
+		if (objects[d].unsettled)
+			settle_object(d);
+	}
+	if (objects[o].alive)
+		return;
+	for (d = 0; d < OBJECTS; d++) {
+		edges[o][d].there = false;
+		edges[d][o].there = false;
+	}
+}
+
+/* Which of several is settled first makes no difference. */
+static void settle_all(void)
+{
 	unsigned int o;
 
 	for (o = 0; o < OBJECTS; o++)
-		if (s->held[o])
-			lasts += drop(s, o, s->held[o]);
+		if (objects[o].unsettled)
+			settle_object(o);
+}
+
+static int take(struct session *s, unsigned int o, unsigned int n,
+		struct act act)
+{
+	if (!s->held[o])
+		s->since[o] = ++arrivals;
+	s->held[o] += n;
+	return held(o, n, act);
+}
+
+/* Become the builder, if one is wanted. */
+static int claim(struct session *s, unsigned int o, pid_t pid)
+{
+	const struct act act = { REFOBJ_CAUSE_ACQUIRE, pid };
+
+	if (objects[o].state != REFOBJ_STATE_BUILDING ||
+	    objects[o].builder != NOBODY)
+		return 0;
+	objects[o].builder = s - sessions;
+	happened(o, REFOBJ_EVENT_BUILDER_CHANGED, act, 0);
+	return REFOBJ_BUILDER;
+}
+
+static bool is_death(unsigned int cause)
+{
+	return cause == REFOBJ_CAUSE_EXIT || cause > REFOBJ_CAUSE_SIGNAL;
+}
+
+static int drop(struct session *s, unsigned int o, unsigned int n,
+		struct act act)
+{
+	s->held[o] -= n;
+	if (s->held[o])
+		return 0;
+	s->held_why[o] = 0;
+	if (is_death(act.cause))
+		happened(o, REFOBJ_EVENT_HOLDER_DIED, act, n);
+	if (objects[o].builder == s - sessions) {
+		objects[o].builder = NOBODY;
+		if (users(o))
+			happened(o, REFOBJ_EVENT_BUILDER_CHANGED,
+				 (struct act) { .cause = act.cause }, 0);
+	}
+	return unheld(o, act);
+}
+
+/* In the order of their ids, and what follows afterwards. */
+static int drop_all(struct session *s, struct act act)
+{
+	bool done[OBJECTS] = { false };
+	int lasts = 0, next;
+	unsigned int o;
+
+	for (;;) {
+		next = -1;
+		for (o = 0; o < OBJECTS; o++)
+			if (s->held[o] && !done[o] &&
+			    (next < 0 || objects[o].id < objects[next].id))
+				next = o;
+		if (next < 0)
+			break;
+		done[next] = true;
+		lasts += drop(s, next, s->held[next], act);
+	}
+	settle_all();
 	return lasts;
 }
 
@@ -835,17 +1311,93 @@ static int copies(int session)
 	return n;
 }
 
-/* A session lives while any copy of its descriptor is open. */
-static void end_sessions(void)
+static int export_copies(int export)
 {
+	int n = 0, w, s;
+
+	for (w = 0; w < WORKERS; w++)
+		for (s = 0; workers[w].pid && s < OBJFDS; s++)
+			n += workers[w].objfd[s] == export;
+	return n;
+}
+
+static void end_session(struct session *s, unsigned int cause)
+{
+	unsigned int o;
+
+	if (s->ended)
+		return;
+	drop_all(s, (struct act) { cause, s->pid });
+	s->ended = true;
+	s->unread = 0;
+	for (o = 0; o < OBJECTS; o++)
+		s->watch[o].mask = 0;
+}
+
+/*
+ * Worker @w has closed a descriptor of this session. The owner's last one ends
+ * it; so does the last of all, but that is seen later.
+ */
+static void closed(int w, int session, unsigned int cause)
+{
+	struct session *s = &sessions[session];
 	int i;
 
-	for (i = 0; i < SESSIONS; i++) {
-		if (!sessions[i].live || copies(i))
+	if (s->owner != w)
+		return;
+	for (i = 0; !is_death(cause) && i < FDS; i++)
+		if (workers[w].fd[i] == session)
+			return;
+	end_session(s, cause);
+}
+
+/* The files that nobody has open any more, which end when all are closed. */
+static void end_file(int session, unsigned int cause)
+{
+	struct session *s = &sessions[session];
+
+	if (session < 0 || !s->live || copies(session))
+		return;
+	end_session(s, cause);
+	s->live = false;
+}
+
+static void end_objfd(int export, pid_t pid)
+{
+	struct export *x = &exports[export];
+
+	if (export < 0 || !x->live || export_copies(export))
+		return;
+	x->live = false;
+	unheld(x->o, (struct act) { REFOBJ_CAUSE_CLOSE, pid });
+	settle_all();
+}
+
+/* Descriptors of a worker are closed: all, or those of O_CLOEXEC. */
+static void close_fds(int w, bool all, unsigned int cause)
+{
+	int was[FDS], objfd[OBJFDS], i;
+
+	for (i = 0; i < FDS; i++) {
+		was[i] = -1;
+		if (workers[w].fd[i] < 0 || !(all || workers[w].cloexec[i]))
 			continue;
-		drop_all(&sessions[i]);
-		sessions[i].live = false;
+		was[i] = workers[w].fd[i];
+		workers[w].fd[i] = -1;
+		closed(w, was[i], cause);
 	}
+	for (i = 0; i < OBJFDS; i++) {
+		objfd[i] = -1;
+		if (!all && !workers[w].objfd_cloexec[i])
+			continue;
+		objfd[i] = workers[w].objfd[i];
+		workers[w].objfd[i] = -1;
+	}
+	/* What the task has put off last it does first. */
+	for (i = OBJFDS - 1; i >= 0; i--)
+		end_objfd(objfd[i], workers[w].pid);
+	for (i = FDS - 1; i >= 0; i--)
+		end_file(was[i], cause);
 }
 
 static bool pid_lives(pid_t pid)
@@ -862,7 +1414,7 @@ static bool pid_lives(pid_t pid)
  * The coordinator
  */
 
-static __noreturn __printf(1, 2) void fail(const char *format, ...)
+static void fail(const char *format, ...)
 {
 	va_list args;
 
@@ -908,15 +1460,14 @@ static void worker_started(int w, pid_t pid)
 /* Its files were closed before it became a zombie. */
 static void worker_ended(int w, int expected)
 {
-	int status = ro_reap(workers[w].pid), s;
+	int status = ro_reap(workers[w].pid);
 
 	if (status != expected)
 		fail("worker %d ended with %d, not %d", w, status, expected);
 	close(workers[w].pidfd);
+	close_fds(w, true, expected ? REFOBJ_CAUSE_SIGNAL - expected :
+				      REFOBJ_CAUSE_EXIT);
 	workers[w].pid = 0;
-	for (s = 0; s < FDS; s++)
-		workers[w].fd[s] = -1;
-	end_sessions();
 }
 
 static void spawn(int w)
@@ -931,6 +1482,8 @@ static void spawn(int w)
 	}
 	for (s = 0; s < FDS; s++)
 		workers[w].fd[s] = -1;
+	for (s = 0; s < OBJFDS; s++)
+		workers[w].objfd[s] = -1;
 	worker_started(w, pid < 0 ? -errno : pid);
 }
 
@@ -947,6 +1500,11 @@ static void order(int w, const struct op *op)
 		order.id = objects[o].past;
 	else
 		order.id = objects[o].id + (1 << 24);
+	if (op->kind == LINK || op->kind == UNLINK)
+		order.dep = objects[op->n].id;
+	/* The version, or another */
+	if (op->kind == SET_VALUE && op->flag)
+		order.version = objects[o].version + op->flag - 1;
 	if (!send_all(FD_OURS + 2 * w, &order, sizeof(order)))
 		fail("worker %d cannot be told", w);
 }
@@ -985,60 +1543,147 @@ static unsigned int held_why(const struct session *s, unsigned int o)
 	return s->held_why[o] ?: s->why;
 }
 
+static unsigned int holders(unsigned int o)
+{
+	unsigned int n = 0, i;
+
+	for (i = 0; i < SESSIONS; i++)
+		n += active(&sessions[i]) && sessions[i].held[o];
+	for (i = 0; i < EXPORTS; i++)
+		n += exports[i].live && exports[i].o == o;
+	for (i = 0; i < OBJECTS; i++)
+		n += edges[i][o].holds;
+	return n;
+}
+
+static pid_t number_of(pid_t pid)
+{
+	return pid_lives(pid) ? pid : 0;
+}
+
+/* A session that holds; when it came. */
+static unsigned int check_holder(unsigned int o, unsigned int i,
+				 const struct refobj_holder *holder)
+{
+	struct session *s;
+
+	for (s = sessions; s < sessions + SESSIONS; s++)
+		if (active(s) && s->id == holder->session)
+			break;
+	if (s == sessions + SESSIONS)
+		fail("object %u is held by session %llu, which is gone", o,
+		     (unsigned long long)holder->session);
+	SAME(s->held[o], holder->count, "count of holder %u of object %u", i,
+	     o);
+	SAME(number_of(s->pid), holder->pid, "pid of holder %u of object %u",
+	     i, o);
+	if (strcmp(why_text[held_why(s, o)], holder->why))
+		fail("holder %u of object %u: expected reason '%s', got '%s'",
+		     i, o, why_text[held_why(s, o)], holder->why);
+	return s->since[o];
+}
+
+/* An object that needs it; when it came to hold. */
+static unsigned int check_owner(unsigned int o, unsigned int i,
+				const struct refobj_holder *holder)
+{
+	unsigned int x;
+
+	for (x = 0; x < OBJECTS; x++)
+		if (edges[x][o].holds && objects[x].id == holder->session)
+			break;
+	if (x == OBJECTS)
+		fail("object %u is held by object of id %llu, which does not need it",
+		     o, (unsigned long long)holder->session);
+	SAME(1, holder->count, "count of holder %u of object %u", i, o);
+	SAME(0, holder->pid, "pid of holder %u of object %u", i, o);
+	return edges[x][o].since;
+}
+
+/* An object descriptor, which only its arrival tells from others. */
+static unsigned int check_export(unsigned int o, unsigned int i,
+				 unsigned int before,
+				 const struct refobj_holder *holder)
+{
+	struct export *first = NULL, *x;
+
+	for (x = exports; x < exports + EXPORTS; x++)
+		if (x->live && x->o == o && x->since > before &&
+		    (!first || x->since < first->since))
+			first = x;
+	if (!first)
+		fail("object %u is held by too many descriptors", o);
+	SAME(0, holder->session, "session of holder %u of object %u", i, o);
+	SAME(1, holder->count, "count of holder %u of object %u", i, o);
+	SAME(number_of(first->pid), holder->pid,
+	     "pid of holder %u of object %u", i, o);
+	return first->since;
+}
+
 static void check_holders(unsigned int o, const struct refobj_holder *holder,
 			  unsigned int n, unsigned int total)
 {
-	unsigned int before = 0, expected = 0, i;
-	struct session *s;
+	unsigned int before = 0, since, i;
+
+	SAME(holders(o), n, "holders told of object %u", o);
+	SAME(holders(o), total, "total holders of object %u", o);
+	for (i = 0; i < n; i++, holder++) {
+		if (holder->kind == REFOBJ_HOLDER_SESSION)
+			since = check_holder(o, i, holder);
+		else if (holder->kind == REFOBJ_HOLDER_OBJECT)
+			since = check_owner(o, i, holder);
+		else
+			since = check_export(o, i, before, holder);
+		SAME(getuid(), holder->uid, "uid of holder");
+		if (since <= before)
+			fail("holder %u of object %u is out of order", i, o);
+		before = since;
+	}
+}
+
+static unsigned int flags_of(const struct object *object)
+{
+	return (object->persistent ? REFOBJ_PERSISTENT : 0) |
+	       (object->build ? REFOBJ_BUILD : 0);
+}
+
+static unsigned int watches(unsigned int o)
+{
+	unsigned int n = 0, i;
 
 	for (i = 0; i < SESSIONS; i++)
-		expected += sessions[i].live && sessions[i].held[o];
-	SAME(expected, n, "holders told of object %u", o);
-	SAME(expected, total, "total holders of object %u", o);
-	for (i = 0; i < n; i++, holder++) {
-		for (s = sessions; s < sessions + SESSIONS; s++)
-			if (s->live && s->id == holder->session)
-				break;
-		if (s == sessions + SESSIONS)
-			fail("object %u is held by session %llu, which is gone",
-			     o, (unsigned long long)holder->session);
-		SAME(s->held[o], holder->count, "count of holder %u of object %u",
-		     i, o);
-		SAME(REFOBJ_HOLDER_SESSION, holder->kind, "kind of holder");
-		SAME(pid_lives(s->pid) ? s->pid : 0, holder->pid,
-		     "pid of holder %u of object %u", i, o);
-		SAME(getuid(), holder->uid, "uid of holder");
-		if (s->since[o] <= before)
-			fail("holder %u of object %u is out of order", i, o);
-		before = s->since[o];
-		if (strcmp(why_text[held_why(s, o)], holder->why))
-			fail("holder %u of object %u: expected reason '%s', got '%s'",
-			     i, o, why_text[held_why(s, o)], holder->why);
-	}
+		n += active(&sessions[i]) && sessions[i].watch[o].mask;
+	for (i = 0; i < EXPORTS; i++)
+		n += exports[i].live && exports[i].o == o && exports[i].polled;
+	return n;
 }
 
 static void check_stat(unsigned int o, const struct refobj_stat *st,
 		       const struct session *s)
 {
 	const struct object *object = &objects[o];
-	unsigned int holders = 0, i;
 
-	for (i = 0; i < SESSIONS; i++)
-		holders += sessions[i].live && sessions[i].held[o];
 	SAME(object->id, st->id, "id of object %u", o);
 	SAME(users(o), st->users, "users of object %u", o);
-	SAME(users(o) ? REFOBJ_STATE_READY : REFOBJ_STATE_IDLE, st->state,
-	     "state of object %u", o);
-	SAME(holders, st->holders, "holders of object %u", o);
+	SAME(object->state, st->state, "state of object %u", o);
+	SAME(holders(o), st->holders, "holders of object %u", o);
 	SAME(s ? s->held[o] : 0, st->held, "held of object %u", o);
 	SAME(object->peak, st->users_peak, "peak of object %u", o);
 	SAME(object->activations, st->activations, "activations of object %u",
 	     o);
 	SAME(object->deactivations, st->deactivations,
 	     "deactivations of object %u", o);
-	SAME(object->persistent ? REFOBJ_PERSISTENT : 0, st->object_flags,
-	     "flags of object %u", o);
+	SAME(flags_of(object), st->object_flags, "flags of object %u", o);
 	SAME(getuid(), st->uid, "uid of object %u", o);
+	SAME(watches(o), st->watches, "watches of object %u", o);
+	SAME(object->version, st->value_version, "version of object %u", o);
+	SAME(object->length, st->value_size, "size of the value of object %u",
+	     o);
+	SAME(object->file, st->has_file, "file of object %u", o);
+	SAME(object->builder == NOBODY ? 0 :
+	     number_of(sessions[object->builder].pid), st->builder,
+	     "builder of object %u", o);
+	SAME(edges_of(o), st->edges, "edges of object %u", o);
 	if (strcmp(object_name(o), st->name))
 		fail("name of object %u: got '%s'", o, st->name);
 }
@@ -1064,37 +1709,47 @@ static void check_walk(const __u64 *ids, unsigned int n)
 
 static void check_quota(void)
 {
-	unsigned int alive = 0, bytes = 0, slack = 0, i, o;
+	unsigned int alive = 0, bytes = 0, slack = 0, charged = 0, watching = 0;
+	unsigned int i, o;
 	struct refobj_info info = { .size = sizeof(info) };
 
 	for (o = 0; o < OBJECTS; o++) {
 		if (!objects[o].alive)
 			continue;
 		alive++;
-		bytes += strlen(object_name(o));
+		bytes += strlen(object_name(o)) + objects[o].length;
+		/* Whether or not it holds something */
+		charged += edges_of(o);
 	}
+	for (i = 0; i < EXPORTS; i++)
+		charged += exports[i].live;
 	for (i = 0; i < SESSIONS; i++) {
 		if (!sessions[i].live)
 			continue;
 		slack += SLACK;
 		bytes += strlen(why_text[sessions[i].why]);
-		for (o = 0; o < OBJECTS; o++)
+		for (o = 0; o < OBJECTS; o++) {
 			bytes += strlen(why_text[sessions[i].held_why[o]]);
+			charged += sessions[i].held[o];
+			watching += !!sessions[i].watch[o].mask;
+		}
+		for (o = 0; o < sessions[i].unread; o++)
+			watching += sessions[i].told[o].ends;
 	}
 	if (ro_ioctl(FD_OBSERVER, REFOBJ_IOC_INFO, &info))
 		fail("INFO: %s", result(-errno));
 	SAME(alive, info.objects_used, "objects charged");
 	SAME(bytes, info.bytes_used, "bytes charged");
-	if (info.references_used < all_users() ||
-	    info.references_used > all_users() + slack)
-		fail("references charged: expected %u to %u, got %llu",
-		     all_users(), all_users() + slack,
-		     (unsigned long long)info.references_used);
+	SAME(watching, info.watches_used, "watches charged");
+	if (info.references_used < charged ||
+	    info.references_used > charged + slack)
+		fail("references charged: expected %u to %u, got %llu", charged,
+		     charged + slack, (unsigned long long)info.references_used);
 }
 
 static void check_all(void)
 {
-	static struct refobj_holder holder[SESSIONS + 1];
+	static struct refobj_holder holder[HOLDERS_MAX + 1];
 	__u64 ids[4 * OBJECTS], id;
 	struct refobj_stat st;
 	unsigned int o, n, total;
@@ -1208,7 +1863,7 @@ static void account(int w, const struct event *e)
 static void believe(unsigned int o)
 {
 	struct object *object = &objects[o];
-	static struct refobj_holder holder[SESSIONS + 1];
+	static struct refobj_holder holder[HOLDERS_MAX + 1];
 	struct refobj_stat st;
 	unsigned int n, total, i, sum = 0;
 	int ret, s;
@@ -1238,7 +1893,7 @@ static void believe(unsigned int o)
 		fail("HOLDERS of object %u: %s", o, result(ret));
 	for (i = 0; i < n; i++) {
 		for (s = 0; s < SESSIONS; s++)
-			if (sessions[s].live &&
+			if (active(&sessions[s]) &&
 			    sessions[s].id == holder[i].session)
 				sessions[s].held[o] = holder[i].count;
 		sum += holder[i].count;
@@ -1262,7 +1917,7 @@ static void conclude(unsigned int o)
 		if (x->o != o)
 			continue;
 		for (s = 0; s < SESSIONS; s++) {
-			if (!sessions[s].live)
+			if (!active(&sessions[s]))
 				continue;
 			if (x->held[s] < 0)
 				fail("session %d released %ld too many of id %llu",
@@ -1309,11 +1964,9 @@ static void conclude(unsigned int o)
 	object->past = past;
 	object->persistent = present->persistent;
 	object->alive = n_alive;
-	for (s = 0; s < SESSIONS; s++) {
-		if (!sessions[s].live)
-			continue;
-		sessions[s].held[o] = present->held[s];
-	}
+	for (s = 0; s < SESSIONS; s++)
+		if (active(&sessions[s]))
+			sessions[s].held[o] = present->held[s];
 	object->activations = activations;
 	object->deactivations = activations - !!users(o);
 	if (present->fuzzy ? i > object->deactivations :
@@ -1328,13 +1981,13 @@ static void conclude(unsigned int o)
  */
 static void settle(unsigned int o, unsigned int peak_before)
 {
-	static struct refobj_holder holder[SESSIONS + 1];
+	static struct refobj_holder holder[HOLDERS_MAX + 1];
 	unsigned int n, total, i, x;
 	struct refobj_stat st;
 	int s;
 
 	for (s = 0; s < SESSIONS; s++)
-		if (!sessions[s].live || !sessions[s].held[o])
+		if (!active(&sessions[s]) || !sessions[s].held[o])
 			sessions[s].held_why[o] = 0;
 	if (!objects[o].alive || ro_stat(FD_OBSERVER, objects[o].id, &st))
 		return;
@@ -1347,7 +2000,7 @@ static void settle(unsigned int o, unsigned int peak_before)
 		return;
 	for (i = 0; i < n; i++) {
 		for (s = 0; s < SESSIONS; s++)
-			if (sessions[s].live &&
+			if (active(&sessions[s]) &&
 			    sessions[s].id == holder[i].session)
 				break;
 		if (s == SESSIONS)
@@ -1361,17 +2014,33 @@ static void settle(unsigned int o, unsigned int peak_before)
 	}
 }
 
+/* What others need, or hold by descriptors, or build is left alone. */
+static bool shy(unsigned int o)
+{
+	unsigned int i;
+
+	for (i = 0; i < OBJECTS; i++)
+		if (edges[o][i].there || edges[i][o].there)
+			return true;
+	for (i = 0; i < EXPORTS; i++)
+		if (exports[i].live && exports[i].o == o)
+			return true;
+	return objects[o].alive && objects[o].build;
+}
+
 static void give_orders(const struct op *op, int w)
 {
 	struct orders orders = { .id = { 0 } };
 	int s, i, o;
 
-	for (o = 0; o < OBJECTS; o++)
+	for (o = 0; o < OBJECTS; o++) {
 		orders.id[o] = objects[o].id;
+		orders.shy[o] = shy(o);
+	}
 	for (s = 0; s < FDS; s++) {
 		int session = workers[w].fd[s], n = 0;
 
-		if (session < 0)
+		if (session < 0 || sessions[session].ended)
 			continue;
 		orders.open[s] = 1;
 		orders.session[s] = sessions[session].id;
@@ -1383,6 +2052,8 @@ static void give_orders(const struct op *op, int w)
 			n++;
 		}
 		orders.alone[s] = copies(session) == n;
+		orders.mortal[s] = sessions[session].owner != NOBODY &&
+				   sessions[session].owner != w;
 		/* What is held is told of the first descriptor alone. */
 		if (orders.same[s] != s)
 			orders.alone[s] = 0;
@@ -1394,6 +2065,8 @@ static void give_orders(const struct op *op, int w)
 		fail("worker %d cannot be told", w);
 }
 
+static int corpse = -1;		/* a worker that has been killed just now */
+
 /*
  * Reads a worker's event; true if it was its last, or it is dead and there is
  * none. What it was about to do is left in @last, or DONE.
@@ -1404,7 +2077,7 @@ static bool hear_event(int w, struct event *last)
 	struct event e;
 
 	if (poll(&up, 1, 0) <= 0)
-		return !workers[w].pid;
+		return w == corpse;
 	if (!receive_all(up.fd, &e, sizeof(e)))
 		fail("worker %d cannot be heard", w);
 	*last = e;
@@ -1427,7 +2100,113 @@ static void kill_within(int w)
 	if (status != -SIGKILL)
 		fail("worker %d ended with %d, not %d", w, status, -SIGKILL);
 	close(workers[w].pidfd);
+	corpse = w;
+}
+
+/*
+ * Its sessions have gone, with all they held. What became of the objects that
+ * all wanted is concluded; of the others the model knows it.
+ */
+static void bury(int w, const bool *alone)
+{
+	unsigned int o;
+	int i, s, n;
+
+	for (i = 0; i < SESSIONS; i++) {
+		for (n = 0, s = 0; s < FDS; s++)
+			n += workers[w].fd[s] == i;
+		if (sessions[i].owner != w && copies(i) > n)
+			continue;
+		for (o = 0; o < OBJECTS; o++)
+			if (!alone[o])
+				sessions[i].held[o] = 0;
+	}
+	close_fds(w, true, REFOBJ_CAUSE_SIGNAL + SIGKILL);
 	workers[w].pid = 0;
+	corpse = -1;
+}
+
+/* What does not follow from the references, of an object that all wanted. */
+static void conclude_rest(unsigned int o, const struct object *was)
+{
+	struct object *object = &objects[o];
+	int s;
+
+	object->builder = NOBODY;
+	object->build = false;
+	object->state = !object->alive ? REFOBJ_STATE_DEAD :
+			users(o) ? REFOBJ_STATE_READY : REFOBJ_STATE_IDLE;
+	if (!object->id)
+		object->state = 0;
+	if (!object->alive || object->id != was->id) {
+		object->version = 0;
+		for (s = 0; s < SESSIONS; s++)
+			sessions[s].watch[o].mask = 0;
+	}
+	if (!object->alive || object->id != was->id ||
+	    object->deactivations != was->deactivations) {
+		object->length = 0;
+		object->file = false;
+	}
+}
+
+/* How many events an object has had, its next watch tells. */
+static void count_events(unsigned int o)
+{
+	struct refobj_event e;
+	int ret;
+
+	if (!objects[o].alive)
+		return;
+	ret = ro_watch(FD_OBSERVER, objects[o].id,
+		       REFOBJ_WATCH(REFOBJ_EVENT_DESTROYED), 0);
+	if (ret || ro_read_events(FD_OBSERVER, &e, 1) != 1)
+		fail("object %u cannot be watched: %s", o, result(ret));
+	SAME(REFOBJ_EVENT_SNAPSHOT, e.type, "first event of object %u", o);
+	SAME(objects[o].id, e.id, "id of the first event of object %u", o);
+	objects[o].seq = e.object_seq;
+	ret = ro_watch(FD_OBSERVER, objects[o].id, 0, 0);
+	if (ret)
+		fail("object %u is not watched: %s", o, result(ret));
+}
+
+/* Read all that a session was told of, which no model could expect. */
+static void drain(int session)
+{
+	struct session *s = &sessions[session];
+	struct op op = { .kind = READ, .n = READ_MAX };
+	__u64 last[OBJECTS] = { 0 };
+	struct reply *r;
+	unsigned int i;
+	int w;
+
+	for (w = 0; w < WORKERS * FDS; w++)
+		if (workers[w / FDS].pid && workers[w / FDS].fd[w % FDS] == session)
+			break;
+	op.w = w / FDS;
+	op.s = w % FDS;
+	for (;;) {
+		r = ask(op.w, &op);
+		if (r->ret == -EAGAIN)
+			break;
+		if (r->ret <= 0)
+			fail("events cannot be read: %s", result(r->ret));
+		for (i = 0; i < (unsigned int)r->ret; i++) {
+			struct refobj_event *e = &r->event[i];
+			unsigned int o = e->id % OBJECTS;
+
+			SAME(s->seq + 1, e->seq, "number of an event");
+			s->seq = e->seq;
+			if (e->type == REFOBJ_EVENT_LOST)
+				s->seq += e->count - 1;
+			/* Two objects may have one place; most have not. */
+			if (e->type && e->type != REFOBJ_EVENT_LOST &&
+			    last[o] >> 32 == e->id && (__u32)last[o] >= e->object_seq)
+				fail("events of an object out of order");
+			last[o] = e->id << 32 | (__u32)e->object_seq;
+		}
+	}
+	s->unread = 0;
 }
 
 static void together(const struct op *op)
@@ -1435,23 +2214,24 @@ static void together(const struct op *op)
 	int victim = op->flag ? op->flag - 1 : -1, left = 0, w, s, at = 0;
 	bool doubtful[OBJECTS] = { false };
 	struct event last[WORKERS];
-	bool done[WORKERS];
-	unsigned int peak[OBJECTS], o;
-	__u64 id[OBJECTS];
+	struct object was[OBJECTS];
+	bool alone[OBJECTS], done[WORKERS];
+	unsigned int o;
 
 	nr_seen = 0;
 	for (o = 0; o < OBJECTS; o++) {
 		struct seen *x;
 
-		id[o] = objects[o].id;
-		peak[o] = objects[o].alive ? objects[o].peak : 0;
-		if (!objects[o].alive)
+		was[o] = objects[o];
+		alone[o] = shy(o);
+		if (!objects[o].alive || alone[o])
 			continue;
 		x = seen_id(objects[o].id, o);
 		x->before = true;
 		x->persistent = objects[o].persistent;
 		for (s = 0; s < SESSIONS; s++)
-			x->held[s] = sessions[s].live ? sessions[s].held[o] : 0;
+			x->held[s] = active(&sessions[s]) ?
+				     sessions[s].held[o] : 0;
 	}
 	for (w = 0; w < WORKERS; w++) {
 		done[w] = !workers[w].pid;
@@ -1503,19 +2283,17 @@ static void together(const struct op *op)
 		}
 	}
 
-	if (victim >= 0 && !workers[victim].pid) {
+	if (victim >= 0 && victim == corpse) {
 		if (last[victim].kind != DONE)
 			doubtful[last[victim].o] = true;
-		for (s = 0; s < FDS; s++)
-			workers[victim].fd[s] = -1;
-		for (s = 0; s < SESSIONS; s++)
-			if (sessions[s].live && !copies(s))
-				sessions[s].live = false;
+		bury(victim, alone);
 	}
 	for (o = 0; o < OBJECTS; o++)
-		if (!doubtful[o])
+		if (!alone[o] && !doubtful[o])
 			conclude(o);
 	for (o = 0; o < OBJECTS; o++) {
+		if (alone[o])
+			continue;
 		if (doubtful[o]) {
 			struct seen *x;
 
@@ -1525,8 +2303,15 @@ static void together(const struct op *op)
 					born(o, x->id, x->persistent);
 			believe(o);
 		}
-		settle(o, id[o] == objects[o].id ? peak[o] : 0);
+		conclude_rest(o, &was[o]);
+		settle(o, was[o].alive && was[o].id == objects[o].id ?
+			  was[o].peak : 0);
 	}
+	for (o = 0; o < OBJECTS; o++)
+		count_events(o);
+	for (s = 0; s < SESSIONS; s++)
+		if (active(&sessions[s]))
+			drain(s);
 	/* Ended sessions hold nothing when their place is taken again. */
 	for (s = 0; s < SESSIONS; s++)
 		if (!sessions[s].live)
@@ -1537,7 +2322,7 @@ static void together(const struct op *op)
  * One operation: done, and compared with what the model says of it
  */
 
-static int new_session(__u64 id, pid_t pid)
+static int new_session(__u64 id, int w, pid_t pid)
 {
 	int i;
 
@@ -1545,7 +2330,7 @@ static int new_session(__u64 id, pid_t pid)
 		if (sessions[i].live)
 			continue;
 		sessions[i] = (struct session) {
-			.live = true, .id = id, .pid = pid,
+			.live = true, .id = id, .pid = pid, .owner = w,
 		};
 		return i;
 	}
@@ -1555,9 +2340,14 @@ static int new_session(__u64 id, pid_t pid)
 /* Let descriptor @s of @w be of this session, or none; and what it was closed. */
 static void set_fd(int w, int s, int session, bool cloexec)
 {
+	int was = workers[w].fd[s];
+
 	workers[w].fd[s] = session;
 	workers[w].cloexec[s] = cloexec;
-	end_sessions();
+	if (was < 0)
+		return;
+	closed(w, was, REFOBJ_CAUSE_CLOSE);
+	end_file(was, REFOBJ_CAUSE_CLOSE);
 }
 
 static bool count_valid(unsigned int n)
@@ -1577,37 +2367,51 @@ static int expect_id(const struct op *op)
 	return object->alive ? 0 : object->id ? -ESTALE : -ENOENT;
 }
 
+/* REFOBJ_FIRST, REFOBJ_BUILDER, for one more holder or reference */
+static int expect_first(unsigned int o, bool build)
+{
+	if (!users(o))
+		return REFOBJ_FIRST |
+		       (build && objects[o].build ? REFOBJ_BUILDER : 0);
+	return build && objects[o].state == REFOBJ_STATE_BUILDING &&
+	       objects[o].builder == NOBODY ? REFOBJ_BUILDER : 0;
+}
+
 static int expect_create(const struct op *op)
 {
 	if (op->n ? !count_valid(op->n) : !(op->flag & 1))
 		return -EINVAL;
-	return objects[op->o].alive ? -EEXIST : !!op->n;
+	if (objects[op->o].alive)
+		return -EEXIST;
+	return !op->n ? 0 : REFOBJ_FIRST | (op->flag & 4 ? REFOBJ_BUILDER : 0);
 }
 
 static int expect_attach(const struct op *op)
 {
 	if (!count_valid(op->n))
 		return -EINVAL;
-	if (!objects[op->o].alive && op->flag & 2)
+	if (objects[op->o].alive)
+		return expect_first(op->o, op->flag & 4);
+	if (op->flag & 2)
 		return -ENOENT;
-	return !users(op->o);
+	return REFOBJ_FIRST | (op->flag & 4 ? REFOBJ_BUILDER : 0);
 }
 
-static int expect_acquire(const struct op *op, const struct session *s)
+static int expect_acquire(const struct op *op)
 {
 	if (!count_valid(op->n))
 		return -EINVAL;
 	if (expect_id(op))
 		return expect_id(op);
-	if (users(op->o))
-		return 0;
-	return op->flag && !s->held[op->o] ? -EAGAIN : 1;
+	if (!users(op->o) && op->flag & 1)
+		return -EAGAIN;
+	return expect_first(op->o, op->flag & 2);
 }
 
 static int expect_release(const struct op *op, const struct session *s,
 			  unsigned int n)
 {
-	if (!count_valid(op->n))
+	if (op->kind == RELEASE && !count_valid(op->n))
 		return -EINVAL;
 	if (expect_id(op))
 		return expect_id(op);
@@ -1623,6 +2427,274 @@ static int expect_destroy(const struct op *op)
 	return users(op->o) ? -EBUSY : 0;
 }
 
+/* The command needs a reference. */
+static int expect_held(const struct op *op, const struct session *s)
+{
+	return expect_id(op) ?: s->held[op->o] ? 0 : -EPERM;
+}
+
+static int expect_publish(const struct op *op, const struct session *s)
+{
+	return expect_held(op, s) ?:
+	       objects[op->o].builder == s - sessions ? 0 : -EPERM;
+}
+
+static int expect_get_file(const struct op *op, const struct session *s)
+{
+	return expect_held(op, s) ?: objects[op->o].file ? 0 : -ENOENT;
+}
+
+static int expect_set_value(const struct op *op, const struct session *s)
+{
+	if (op->n > REFOBJ_VALUE_MAX)
+		return -EINVAL;
+	return expect_held(op, s) ?: op->flag > 1 ? -EAGAIN : 0;
+}
+
+static int expect_wait(const struct op *op, const struct session *s)
+{
+	unsigned int until = op->flag & 7, o = op->o;
+	bool build = op->flag & 8, hopeless, met;
+	int err = expect_id(op);
+
+	if (until < REFOBJ_UNTIL_IDLE || until > REFOBJ_UNTIL_DEAD ||
+	    (op->n && until != REFOBJ_UNTIL_USERS) ||
+	    (build && until != REFOBJ_UNTIL_READY))
+		return -EINVAL;
+	hopeless = until == REFOBJ_UNTIL_ACTIVE || until == REFOBJ_UNTIL_READY;
+	if (err)
+		return err == -ESTALE && !hopeless ? 0 : err;
+	if (build && !s->held[o])
+		return -EPERM;
+	if (build && expect_first(o, true))
+		return REFOBJ_BUILDER;
+	switch (until) {
+	case REFOBJ_UNTIL_IDLE:
+		met = objects[o].state == REFOBJ_STATE_IDLE;
+		break;
+	case REFOBJ_UNTIL_ACTIVE:
+		met = objects[o].state != REFOBJ_STATE_IDLE;
+		break;
+	case REFOBJ_UNTIL_READY:
+		met = objects[o].state == REFOBJ_STATE_READY;
+		break;
+	case REFOBJ_UNTIL_USERS:
+		met = users(o) <= op->n;
+		break;
+	default:
+		met = false;
+	}
+	return met ? 0 : -ETIMEDOUT;
+}
+
+/* Is there a way along edges? */
+static bool leads(unsigned int from, unsigned int to)
+{
+	unsigned int d;
+
+	if (from == to)
+		return true;
+	for (d = 0; d < OBJECTS; d++)
+		if (edges[from][d].there && leads(d, to))
+			return true;
+	return false;
+}
+
+static int expect_link(const struct op *op)
+{
+	const struct object *dep = &objects[op->n];
+	int err = expect_id(op);
+
+	if (err)
+		return err;
+	if (!dep->alive)
+		return dep->id ? -ESTALE : -ENOENT;
+	if (op->kind == UNLINK)
+		return edges[op->o][op->n].there ? 0 : -ENOENT;
+	if (edges[op->o][op->n].there)
+		return -EEXIST;
+	return leads(op->n, op->o) ? -ELOOP : 0;
+}
+
+static __u64 id_of(const struct op *op)
+{
+	if (op->gen == NEVER)
+		return ~0ULL;
+	return op->gen == PAST ? objects[op->o].past : objects[op->o].id;
+}
+
+/* The unread record that ends the watch of this id, if there is one. */
+static struct told *last_told(struct session *s, __u64 id)
+{
+	unsigned int i;
+
+	for (i = 0; i < s->unread; i++)
+		if (s->told[i].ends && s->told[i].id == id)
+			return &s->told[i];
+	return NULL;
+}
+
+static int expect_watch(const struct op *op, struct session *s)
+{
+	if (op->n & ~REFOBJ_WATCH_ALL)
+		return -EINVAL;
+	if (op->n)
+		return expect_id(op);
+	if (op->gen == PRESENT && s->watch[op->o].mask)
+		return 0;
+	return last_told(s, id_of(op)) ? 0 : -ENOENT;
+}
+
+static void do_watch(const struct op *op, struct session *s)
+{
+	struct told *last;
+
+	if (op->n) {
+		s->watch[op->o].mask = op->n;
+		s->watch[op->o].cookie = cookie_of(op);
+		tell(s, op->o, REFOBJ_EVENT_SNAPSHOT, (struct act) { 0 }, 0);
+		return;
+	}
+	last = last_told(s, id_of(op));
+	if (last)
+		last->ends = false;
+	else
+		s->watch[op->o].mask = 0;
+}
+
+/*
+ * An event was read: of all that are expected of its object, the first. In which
+ * order the objects had theirs the model does not know.
+ */
+static void check_event(struct session *s, const struct refobj_event *e)
+{
+	struct told *t = s->told;
+	unsigned int o;
+
+	while (t < s->told + s->unread && t->id != e->id)
+		t++;
+	if (t == s->told + s->unread)
+		fail("event %llu, of type %u, was not expected",
+		     (unsigned long long)e->seq, e->type);
+	o = t->o;
+	SAME(sizeof(*e), e->size, "size of an event");
+	SAME(t->type, e->type, "type of an event of object %u", o);
+	SAME(t->cause, e->cause, "cause of event %u of object %u", e->type, o);
+	SAME(t->state, e->state, "state of event %u of object %u", e->type, o);
+	SAME(s->seq + 1, e->seq, "number of an event of object %u", o);
+	SAME(t->object_seq, e->object_seq,
+	     "number of event %u among those of object %u", e->type, o);
+	SAME(t->cookie, e->cookie, "cookie of event %u of object %u", e->type,
+	     o);
+	SAME(t->users, e->users, "users of event %u of object %u", e->type, o);
+	SAME(t->count, e->count, "count of event %u of object %u", e->type, o);
+	SAME(t->pid, e->pid, "pid of event %u of object %u", e->type, o);
+	SAME(0, e->flags, "flags of an event");
+	s->seq = e->seq;
+	s->unread--;
+	memmove(t, t + 1, (s->told + s->unread - t) * sizeof(*t));
+}
+
+static unsigned int to_read(const struct op *op)
+{
+	return !op->n ? 1 : op->n < READ_MAX ? op->n : READ_MAX;
+}
+
+static void do_read(const struct op *op, struct session *s)
+{
+	struct reply *r = ask(op->w, op);
+	unsigned int n = to_read(op), i;
+
+	if (s->ended) {
+		SAME(POLLHUP, r->polled, "poll of a session that has ended");
+		SAME(-EOWNERDEAD, r->unread, "FIONREAD");
+		SAME(-EOWNERDEAD, r->ret, "read");
+		return;
+	}
+	SAME(s->unread ? POLLIN : 0, r->polled, "poll");
+	SAME(s->unread * sizeof(struct refobj_event), r->unread, "FIONREAD");
+	if (n > s->unread)
+		n = s->unread;
+	if (r->ret != (n ? (int)n : -EAGAIN))
+		fail("expected %s, got %s", result(n ? (int)n : -EAGAIN),
+		     result(r->ret));
+	for (i = 0; i < n; i++)
+		check_event(s, &r->event[i]);
+}
+
+static void do_link(const struct op *op)
+{
+	struct edge *edge = &edges[op->o][op->n];
+
+	if (op->kind == LINK) {
+		*edge = (struct edge) { .there = true, .made = ++arrivals };
+		/* It holds at once if it should. */
+		settle_object(op->o);
+		return;
+	}
+	edge->there = false;
+	if (!edge->holds)
+		return;
+	edge->holds = false;
+	unheld(op->n, (struct act) { .cause = REFOBJ_CAUSE_OBJECT });
+	settle_all();
+}
+
+static void do_export(const struct op *op)
+{
+	struct worker *w = &workers[op->w];
+	int i;
+
+	for (i = 0; exports[i].live; i++)
+		;
+	exports[i] = (struct export) {
+		.live = true, .o = op->o, .pid = w->pid, .since = ++arrivals,
+	};
+	w->objfd[op->n] = i;
+	w->objfd_cloexec[op->n] = op->flag;
+	held(op->o, 1, (struct act) { 0 });
+}
+
+static int expect_import(const struct op *op)
+{
+	if (!count_valid(op->n))
+		return -EINVAL;
+	return workers[op->w].objfd[op->o] < 0 ? -EBADF : 0;
+}
+
+static void do_import(const struct op *op, struct session *s, __u64 id)
+{
+	unsigned int o = exports[workers[op->w].objfd[op->o]].o;
+
+	SAME(objects[o].id, id, "id of object %u", o);
+	take(s, o, op->n, (struct act) { 0 });
+}
+
+/* Operations on object descriptors */
+static void do_objfd(const struct op *op)
+{
+	int export = workers[op->w].objfd[op->n];
+	struct reply *r = ask(op->w, op);
+	struct export *x = &exports[export];
+
+	if (export < 0) {
+		SAME(-EBADF, r->ret, "no descriptor");
+		return;
+	}
+	if (op->kind == CLOSE_OBJFD) {
+		SAME(0, r->ret, "close");
+		workers[op->w].objfd[op->n] = -1;
+		end_objfd(export, workers[op->w].pid);
+		return;
+	}
+	x->polled = true;
+	SAME(x->changes ? POLLIN : 0, r->polled, "poll of a descriptor");
+	if (r->ret != (x->changes ? 0 : -EAGAIN))
+		fail("expected %u changes, got %s", x->changes, result(r->ret));
+	SAME(x->changes, r->unread, "changes of object %u", x->o);
+	x->changes = 0;
+}
+
 /* An id of zero means the whole session to these. */
 static bool of_session(const struct op *op)
 {
@@ -1632,87 +2704,101 @@ static bool of_session(const struct op *op)
 	       (op->gen == PAST && !object->past);
 }
 
-/* Operations on an open session. */
-static void do_call(const struct op *op, struct session *s)
+static int expect_call(const struct op *op, struct session *s)
 {
-	struct op whole = *op;
-	unsigned int o = op->o, n = op->n;
-	struct reply *r;
-	int want;
-
-	if (op->kind == RELEASE_ALL)
-		whole.n = 1;
-	if (of_session(op) && op->kind == RELEASE_ALL)
-		whole.kind = RELEASE_SESSION;
-	if (of_session(op) && op->kind == SET_WHY)
-		whole.kind = SET_WHY_SESSION;
-	op = &whole;
+	unsigned int o = op->o;
 
 	switch (op->kind) {
 	case CREATE:
-		want = expect_create(op);
-		break;
+		return expect_create(op);
 	case ATTACH:
-		want = expect_attach(op);
-		break;
+		return expect_attach(op);
 	case LOOKUP:
-		want = objects[o].alive ? 0 : -ENOENT;
-		break;
+		return objects[o].alive ? 0 : -ENOENT;
 	case ACQUIRE:
-		want = expect_acquire(op, s);
-		break;
+		return expect_acquire(op);
 	case RELEASE:
-		want = expect_release(op, s, n);
-		break;
+		return expect_release(op, s, op->n);
 	case RELEASE_ALL:
-		n = s->held[o];
-		want = expect_release(op, s, n);
-		break;
-	case RELEASE_SESSION:
-		want = drop_all(s);
-		break;
+		return expect_release(op, s, s->held[o]);
 	case STAT:
 	case HOLDERS:
-		want = expect_id(op);
-		break;
+		return expect_id(op);
 	case DESTROY:
-		want = expect_destroy(op);
-		break;
+		return expect_destroy(op);
 	case SET_WHY:
-		want = expect_id(op);
-		if (!want && !s->held[o])
-			want = -EPERM;
-		break;
+	case EXPORT:
+	case GET_VALUE:
+	case SET_FILE:
+		return expect_held(op, s);
+	case WATCH:
+		return expect_watch(op, s);
+	case WAIT:
+		return expect_wait(op, s);
+	case PUBLISH:
+		return expect_publish(op, s);
+	case GET_FILE:
+		return expect_get_file(op, s);
+	case SET_VALUE:
+		return expect_set_value(op, s);
+	case LINK:
+	case UNLINK:
+		return expect_link(op);
+	case IMPORT:
+		return expect_import(op);
 	default:
-		want = 0;
+		return 0;
 	}
+}
 
-	r = ask(op->w, op);
-	if (r->ret != want)
-		fail("expected %s, got %s", result(want), result(r->ret));
-	if (want < 0)
-		return;
+static void check_value(unsigned int o, const struct reply *r)
+{
+	unsigned int i;
+
+	SAME(objects[o].version, r->version, "version of object %u", o);
+	SAME(objects[o].length, r->n, "length of the value of object %u", o);
+	for (i = 0; i < r->n; i++)
+		SAME(value_byte(r->n), r->value[i],
+		     "byte %u of the value of object %u", i, o);
+}
+
+/* What the call has changed, or told */
+static void did_call(const struct op *op, struct session *s,
+		     const struct reply *r)
+{
+	const struct act act = { REFOBJ_CAUSE_ACQUIRE, workers[op->w].pid };
+	const struct act end = { REFOBJ_CAUSE_RELEASE, act.pid };
+	unsigned int o = op->o, n = op->n;
 
 	switch (op->kind) {
 	case ATTACH:
 		SAME(!objects[o].alive, r->created, "created");
 		fallthrough;
 	case CREATE:
-		if (!objects[o].alive)
+		if (!objects[o].alive) {
 			born(o, r->id, op->flag & 1);
+			objects[o].build = op->flag & 4;
+		}
 		SAME(objects[o].id, r->id, "id of object %u", o);
-		if (n)
-			take(s, o, n);
+		if (!n)
+			break;
+		take(s, o, n, act);
+		if (op->flag & 4)
+			claim(s, o, act.pid);
 		break;
 	case LOOKUP:
 		SAME(objects[o].id, r->id, "id of object %u", o);
 		break;
 	case ACQUIRE:
-		take(s, o, n);
+		take(s, o, n, act);
+		if (op->flag & 2)
+			claim(s, o, act.pid);
 		break;
 	case RELEASE:
+		drop(s, o, n, end);
+		break;
 	case RELEASE_ALL:
-		drop(s, o, n);
+		drop(s, o, s->held[o], end);
 		break;
 	case STAT:
 		check_stat(o, &r->stat, s);
@@ -1724,7 +2810,7 @@ static void do_call(const struct op *op, struct session *s)
 		check_walk(r->walk, r->n);
 		break;
 	case DESTROY:
-		objects[o].alive = false;
+		died(o, (struct act) { REFOBJ_CAUSE_DESTROY, act.pid });
 		break;
 	case SET_WHY:
 		s->held_why[o] = n;
@@ -1732,7 +2818,77 @@ static void do_call(const struct op *op, struct session *s)
 	case SET_WHY_SESSION:
 		s->why = n;
 		break;
+	case ADOPT:
+		s->owner = op->flag ? NOBODY : op->w;
+		s->pid = act.pid;
+		break;
+	case WATCH:
+		do_watch(op, s);
+		break;
+	case WAIT:
+		if (r->ret == REFOBJ_BUILDER)
+			claim(s, o, act.pid);
+		break;
+	case PUBLISH:
+		objects[o].builder = NOBODY;
+		objects[o].state = REFOBJ_STATE_READY;
+		happened(o, REFOBJ_EVENT_READY,
+			 (struct act) { REFOBJ_CAUSE_PUBLISH, act.pid }, 0);
+		objects[o].file |= op->flag;
+		break;
+	case SET_FILE:
+		objects[o].file = !op->flag;
+		break;
+	case SET_VALUE:
+		objects[o].version++;
+		objects[o].length = n;
+		break;
+	case GET_VALUE:
+		check_value(o, r);
+		break;
+	case LINK:
+	case UNLINK:
+		do_link(op);
+		break;
+	case EXPORT:
+		do_export(op);
+		break;
+	case IMPORT:
+		do_import(op, s, r->id);
+		break;
 	}
+	settle_all();
+}
+
+/* Operations on an open session. */
+static void do_call(const struct op *op, struct session *s)
+{
+	const struct act end = { REFOBJ_CAUSE_RELEASE, workers[op->w].pid };
+	struct op whole = *op;
+	struct reply *r;
+	int want;
+
+	if (op->kind == READ) {
+		do_read(op, s);
+		return;
+	}
+	if (of_session(op) && op->kind == RELEASE_ALL)
+		whole.kind = RELEASE_SESSION;
+	if (of_session(op) && op->kind == SET_WHY)
+		whole.kind = SET_WHY_SESSION;
+	op = &whole;
+
+	if (s->ended)
+		want = -EOWNERDEAD;
+	else if (op->kind == RELEASE_SESSION)
+		want = drop_all(s, end);
+	else
+		want = expect_call(op, s);
+	r = ask(op->w, op);
+	if (r->ret != want)
+		fail("expected %s, got %s", result(want), result(r->ret));
+	if (want >= 0)
+		did_call(op, s, r);
 }
 
 /* Operations on descriptors. */
@@ -1762,7 +2918,7 @@ static void do_fd(const struct op *op)
 	switch (op->kind) {
 	case OPEN:
 		set_fd(op->w, op->s, -1, false);
-		session = new_session(r->id, w->pid);
+		session = new_session(r->id, op->w, w->pid);
 		set_fd(op->w, op->s, session, op->flag);
 		break;
 	case CLOSE:
@@ -1782,7 +2938,6 @@ static void do_process(const struct op *op)
 {
 	struct worker *w = &workers[op->w], *child;
 	struct reply *r;
-	int s;
 
 	switch (op->kind) {
 	case SPAWN:
@@ -1793,15 +2948,16 @@ static void do_process(const struct op *op)
 		r = ask(op->w, op);
 		memcpy(child->fd, w->fd, sizeof(w->fd));
 		memcpy(child->cloexec, w->cloexec, sizeof(w->cloexec));
+		memcpy(child->objfd, w->objfd, sizeof(w->objfd));
+		memcpy(child->objfd_cloexec, w->objfd_cloexec,
+		       sizeof(w->objfd_cloexec));
 		worker_started(op->n, r->ret);
 		break;
 	case EXEC:
 		r = ask(op->w, op);
 		if (r->ret)
 			fail("exec: %s", result(r->ret));
-		for (s = 0; s < FDS; s++)
-			if (w->cloexec[s])
-				set_fd(op->w, s, -1, false);
+		close_fds(op->w, false, REFOBJ_CAUSE_CLOSE);
 		break;
 	case KILL:
 		kill(w->pid, SIGKILL);
@@ -1814,12 +2970,26 @@ static void do_process(const struct op *op)
 	}
 }
 
+/* A session that has nearly as many unread events as it keeps, or -1 */
+static int full_session(void)
+{
+	int i;
+
+	for (i = 0; i < SESSIONS; i++)
+		if (active(&sessions[i]) && sessions[i].unread > EVENTS_MANY)
+			return i;
+	return -1;
+}
+
 /*
  * So that each part of a sequence is a sequence, what makes no sense is passed
  * over: what a worker that is not there should do, for instance.
  */
 static bool possible(const struct op *op)
 {
+	/* Whatever is done may be told. */
+	if (full_session() >= 0 && op->kind != READ)
+		return false;
 	switch (op->kind) {
 	case SPAWN:
 		return !workers[op->w].pid;
@@ -1844,6 +3014,11 @@ static bool possible(const struct op *op)
 	}
 	if (op->n > 10000 && all_users() + op->n > REFERENCES_MAX)
 		return false;
+	/* How many counts are told, depends on when others are read. */
+	if (op->kind == WATCH && op->n & REFOBJ_WATCH(REFOBJ_EVENT_COUNT))
+		return false;
+	if (op->kind == EXPORT && workers[op->w].objfd[op->n] >= 0)
+		return false;
 	return workers[op->w].pid;
 }
 
@@ -1858,6 +3033,8 @@ static void do_op(const struct op *op)
 		do_process(op);
 	} else if (op->kind < CREATE) {
 		do_fd(op);
+	} else if (op->kind == CLOSE_OBJFD || op->kind == READ_OBJFD) {
+		do_objfd(op);
 	} else if (workers[op->w].fd[op->s] < 0) {
 		r = ask(op->w, op);
 		if (r->ret != -EBADF)
@@ -1912,7 +3089,10 @@ static void some_op(struct op *op)
 		ACQUIRE, ACQUIRE, ACQUIRE, ACQUIRE, ACQUIRE, RELEASE, RELEASE,
 		RELEASE, RELEASE, RELEASE, RELEASE, RELEASE_ALL, RELEASE_ALL,
 		RELEASE_SESSION, STAT, HOLDERS, WALK, DESTROY, DESTROY,
-		SET_WHY, SET_WHY_SESSION,
+		SET_WHY, SET_WHY_SESSION, ADOPT, WATCH, WATCH, WATCH, READ,
+		READ, READ, WAIT, WAIT, PUBLISH, PUBLISH, SET_FILE, GET_FILE,
+		SET_VALUE, SET_VALUE, GET_VALUE, LINK, LINK, LINK, UNLINK,
+		EXPORT, EXPORT, IMPORT, CLOSE_OBJFD, CLOSE_OBJFD, READ_OBJFD,
 	};
 	static const unsigned char fds[] = {
 		OPEN, OPEN, OPEN, OPEN, CLOSE, CLOSE, DUP, TAKE,
@@ -1926,6 +3106,17 @@ static void some_op(struct op *op)
 		.w = rnd(WORKERS), .s = rnd(FDS), .o = rnd(OBJECTS),
 		.flag = rnd(2),
 	};
+	if (full_session() >= 0) {
+		op->kind = READ;
+		op->n = READ_MAX;
+		for (i = 0; i < SESSIONS; i++) {
+			op->w = i / FDS;
+			op->s = i % FDS;
+			if (workers[op->w].pid &&
+			    workers[op->w].fd[op->s] == full_session())
+				return;
+		}
+	}
 	/* Those that are there get more to do. */
 	for (i = 0; i < 2 * WORKERS && !workers[op->w].pid; i++)
 		op->w = rnd(WORKERS);
@@ -1974,7 +3165,8 @@ static void some_op(struct op *op)
 	case ATTACH:
 	case LOOKUP:
 		op->o = rnd(NAMED);
-		op->flag = (one_in(3) ? 1 : 0) | (one_in(3) ? 2 : 0);
+		op->flag = (one_in(3) ? 1 : 0) | (one_in(3) ? 2 : 0) |
+			   (one_in(4) ? 4 : 0);
 		op->n = some_count();
 		break;
 	case HOLDERS:
@@ -1993,8 +3185,48 @@ static void some_op(struct op *op)
 	case SET_WHY_SESSION:
 		op->n = one_in(3) ? 0 : 3 + rnd(2);
 		break;
-	case ACQUIRE:
+	case ADOPT:
 		op->flag = one_in(4);
+		break;
+	case WATCH:
+		op->n = one_in(5) ? 0 : one_in(3) ? 2 * rnd(128) :
+						   REFOBJ_WATCH_DEFAULT;
+		op->n &= ~REFOBJ_WATCH(REFOBJ_EVENT_COUNT);
+		op->flag = rnd(256);
+		break;
+	case READ:
+		op->n = 1 + rnd(READ_MAX);
+		break;
+	case WAIT:
+		op->flag = one_in(20) ? rnd(16) : 1 + rnd(REFOBJ_UNTIL_DEAD);
+		if (op->flag == REFOBJ_UNTIL_READY && one_in(2))
+			op->flag |= 8;
+		if (op->flag == REFOBJ_UNTIL_USERS)
+			op->n = some_count();
+		break;
+	case SET_VALUE:
+		op->n = one_in(10) ? rnd(REFOBJ_VALUE_MAX + 2) : rnd(20);
+		op->flag = rnd(3);
+		break;
+	case LINK:
+	case UNLINK:
+		op->n = rnd(OBJECTS);
+		break;
+	case EXPORT:
+	case CLOSE_OBJFD:
+	case READ_OBJFD:
+		op->n = rnd(OBJFDS);
+		break;
+	case IMPORT:
+		op->o = rnd(OBJFDS);
+		op->n = some_count();
+		break;
+	case ACQUIRE:
+		op->flag = (one_in(4) ? 1 : 0) | (one_in(4) ? 2 : 0);
+		op->n = some_count();
+		break;
+	case CREATE:
+		op->flag = rnd(2) | (one_in(4) ? 4 : 0);
 		fallthrough;
 	default:
 		op->n = some_count();
@@ -2029,7 +3261,15 @@ static void coordinate(uint64_t seed, unsigned int n, uint64_t until_ns)
 		close_range(down[0], up[1], 0);
 		for (s = 0; s < FDS; s++)
 			workers[w].fd[s] = -1;
+		for (s = 0; s < OBJFDS; s++)
+			workers[w].objfd[s] = -1;
 	}
+	w = memfd_create("model", 0);
+	if (w < 0 || dup2(w, FD_FILE) < 0)
+		fail("memfd_create: %s", result(-errno));
+	close(w);
+	for (w = 0; w < OBJECTS; w++)
+		objects[w].builder = NOBODY;
 	if (open_session(FD_OBSERVER, true, &session))
 		fail("cannot open " REFOBJ_DEV);
 	check_all();
@@ -2053,6 +3293,20 @@ static void coordinate(uint64_t seed, unsigned int n, uint64_t until_ns)
 		worker_ended(w, -SIGKILL);
 	}
 	check_all();
+	/* The network namespace would take what is left, and when it likes. */
+	for (w = 0; w < OBJECTS; w++) {
+		int ret;
+
+		if (!objects[w].alive)
+			continue;
+		ret = ro_destroy(FD_OBSERVER, objects[w].id);
+		if (ret)
+			fail("DESTROY of object %u in the end: %s", w,
+			     result(ret));
+		died(w, (struct act) { REFOBJ_CAUSE_DESTROY, getpid() });
+		settle_all();
+		check_all();
+	}
 	_exit(0);
 }
 
@@ -2061,6 +3315,7 @@ static bool run(uint64_t seed, unsigned int n, uint64_t until_ns)
 {
 	long long sessions_before = ro_debugfs_stat("sessions");
 	long long references_before = ro_debugfs_stat("references");
+	long long edges_before = ro_debugfs_stat("edges");
 	int status;
 	pid_t pid;
 
@@ -2081,11 +3336,13 @@ static bool run(uint64_t seed, unsigned int n, uint64_t until_ns)
 	}
 	if (!out->failed &&
 	    (ro_debugfs_stat("sessions") != sessions_before ||
+	     ro_debugfs_stat("edges") != edges_before ||
 	     ro_debugfs_stat("references") != references_before)) {
 		out->failed = true;
 		snprintf(out->what, sizeof(out->what),
-			 "debugfs: %lld sessions and %lld references too many at the end",
+			 "debugfs: %lld sessions, %lld edges and %lld references too many at the end",
 			 ro_debugfs_stat("sessions") - sessions_before,
+			 ro_debugfs_stat("edges") - edges_before,
 			 ro_debugfs_stat("references") - references_before);
 	}
 	return !out->failed;
@@ -2195,6 +3452,9 @@ static bool read_op(const char *line, struct op *op)
 	    (i != TOGETHER && o >= (i == TAKE ? FDS : OBJECTS)) ||
 	    ((i == FORK || i == TAKE) && n >= WORKERS) ||
 	    (i == DUP && n >= FDS) ||
+	    ((i == LINK || i == UNLINK) && n >= OBJECTS) ||
+	    ((i == EXPORT || i == CLOSE_OBJFD || i == READ_OBJFD) &&
+	     n >= OBJFDS) || (i == IMPORT && o >= OBJFDS) ||
 	    ((i == SET_WHY || i == SET_WHY_SESSION) && n >= RO_ARRAY_SIZE(why_text)) ||
 	    (i == TOGETHER && f > WORKERS)) {
 		fprintf(stderr, "model: not an operation: %s", line);
