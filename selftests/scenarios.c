@@ -453,8 +453,8 @@ static const char *story_fault(const struct story *s,
 			       const struct refobj_stat *end)
 {
 	const struct refobj_event *e = s->e, *last = NULL;
+	bool active, ending = false;
 	__u32 users;
-	bool active;
 	int i;
 
 	if (s->n < 1 || e->type != REFOBJ_EVENT_SNAPSHOT)
@@ -487,13 +487,16 @@ static const char *story_fault(const struct story *s,
 			break;
 		case REFOBJ_EVENT_COUNT:
 			users = e->users;
-			if (active != !!users)
-				return "active without users, or the reverse";
 			break;
 		default:
 			return "an event that nobody asked for";
 		}
-		if (e->state != (active ? REFOBJ_STATE_READY : REFOBJ_STATE_IDLE))
+		/* The last count comes right before what it leads to. */
+		if (ending && e->type != REFOBJ_EVENT_DEACTIVATED)
+			return "no end after the last user";
+		ending = e->type == REFOBJ_EVENT_COUNT && !users;
+		if (e->state != (active && !ending ? REFOBJ_STATE_READY :
+						     REFOBJ_STATE_IDLE))
 			return "another state than what was told";
 	}
 	if (s->e[s->n - 1].state != end->state || users != end->users)

@@ -410,17 +410,19 @@ TEST_F(watches, what_is_lost_is_counted)
 	close(fd);
 }
 
-/* Whatever the parameter says, a queue has some room, and not all there is. */
+/* A queue has some room, and not all there is. */
 TEST_F_TIMEOUT(watches, the_size_of_a_queue_is_bounded, PATIENCE)
 {
 	int fd;
 
-	fd = ro_open_with_room(0, self->id, ENDS);
+	EXPECT_EQ(-EINVAL, ro_set_parameter("max_events", 15));
+	EXPECT_EQ(-EINVAL, ro_set_parameter("max_events", 65537));
+	fd = ro_open_with_room(16, self->id, ENDS);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, ro_bounce(self->look.fd, self->id, 20));
 	EXPECT_EQ(17, ro_unread(fd));
 	close(fd);
-	fd = ro_open_with_room(~0U, self->id, ENDS);
+	fd = ro_open_with_room(65536, self->id, ENDS);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, ro_bounce(self->look.fd, self->id, 33000));
 	EXPECT_EQ(65537, ro_unread(fd));
