@@ -3,12 +3,12 @@
  * Sessions between processes: descriptors that are inherited, copied and sent,
  * threads, namespaces, and what HOLDERS and fdinfo tell of whom.
  *
- * A session is an open file: it lives while a descriptor of it, in whatever
- * process or in flight, is open. These tests hold that contract.
+ * A session that belongs to nobody is an open file: it lives while a descriptor of
+ * it, in whatever process or in flight, is open. These tests hold that contract;
+ * what becomes of those that belong to a process is told in owner.c.
  */
 #define _GNU_SOURCE
 #include <pthread.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
@@ -126,7 +126,7 @@ static pid_t leave_to_child(struct ro_kid *kid, int sig, void (*child)(int fd))
 
 	if (ro_kid_fork(kid))
 		return kid->pid;
-	fd = ro_open();
+	fd = ro_open_unbound();
 	if (!fork()) {
 		child(fd);
 		_exit(0);
@@ -294,43 +294,6 @@ TEST_F(processes, each_open_is_a_session)
 	EXPECT_EQ(3, ro_look_dropped(&self->look, "dropped_close"));
 }
 
-static int send_fd(int sock, int fd)
-{
-	char data = 0, control[CMSG_SPACE(sizeof(int))] = { };
-	struct iovec iov = { .iov_base = &data, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-
-	c->cmsg_level = SOL_SOCKET;
-	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int sock)
-{
-	char data, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { .iov_base = &data, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = control, .msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *c;
-	int fd;
-
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1)
-		return -EIO;
-	c = CMSG_FIRSTHDR(&msg);
-	if (!c || c->cmsg_type != SCM_RIGHTS)
-		return -EBADMSG;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	return fd;
-}
-
 TEST_F(processes, sent_to_another_process)
 {
 	struct ro_kid kid;
@@ -340,17 +303,17 @@ TEST_F(processes, sent_to_another_process)
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
 	ASSERT_LE(0, ro_kid_fork(&kid));
 	if (!kid.pid) {
-		fd = ro_open();
+		fd = ro_open_unbound();
 		ro_create(fd, NULL, 0, 2, &id);
 		ro_kid_say(&kid, id);
-		EXPECT_EQ(0, send_fd(sv[0], fd));
+		EXPECT_EQ(0, ro_send_fd(sv[0], fd));
 		close(fd);
 		ro_kid_say(&kid, 1);
 		ro_kid_await(&kid);
 		_exit(0);
 	}
 	id = ro_kid_hear(&kid);
-	fd = receive_fd(sv[1]);
+	fd = ro_receive_fd(sv[1]);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(1, ro_kid_hear(&kid));
 	/* The receiver uses it, the opener is the one that is shown. */
@@ -380,15 +343,15 @@ TEST_F(processes, sender_dies_while_it_is_in_flight)
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
 	ASSERT_LE(0, ro_kid_fork(&kid));
 	if (!kid.pid) {
-		fd = ro_open();
+		fd = ro_open_unbound();
 		EXPECT_EQ(1, ro_acquire(fd, id, 2, 0));
-		EXPECT_EQ(0, send_fd(sv[0], fd));
+		EXPECT_EQ(0, ro_send_fd(sv[0], fd));
 		kill(getpid(), SIGKILL);
 	}
 	EXPECT_EQ(-SIGKILL, ro_kid_reap(&kid));
 	EXPECT_EQ(2, ro_users(self->look.fd, id));
 	EXPECT_EQ(0U, first_holder(self->look.fd, id)->pid);
-	fd = receive_fd(sv[1]);
+	fd = ro_receive_fd(sv[1]);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(0, ro_release(fd, id, 1));
 	EXPECT_EQ(0, ro_stat(fd, id, &st));
@@ -405,12 +368,12 @@ TEST_F(processes, sender_dies_while_it_is_in_flight)
 
 TEST_F(processes, never_received_is_dropped)
 {
-	int sv[2], fd = ro_open();
+	int sv[2], fd = ro_open_unbound();
 	__u64 id = 0;
 
 	ASSERT_EQ(1, ro_create(fd, NULL, 0, 2, &id));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
-	EXPECT_EQ(0, send_fd(sv[0], fd));
+	EXPECT_EQ(0, ro_send_fd(sv[0], fd));
 	EXPECT_EQ(0, close(fd));
 	EXPECT_EQ(2, ro_users(self->look.fd, id));
 	EXPECT_EQ(0, close(sv[0]));
@@ -429,10 +392,10 @@ TEST_F(processes, killed_with_a_session_in_its_queue)
 
 	ASSERT_LE(0, ro_kid_fork(&kid));
 	if (!kid.pid) {
-		fd = ro_open();
+		fd = ro_open_unbound();
 		ro_create(fd, NULL, 0, 2, &id);
 		if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv) ||
-		    send_fd(sv[0], fd) || close(fd))
+		    ro_send_fd(sv[0], fd) || close(fd))
 			_exit(90);
 		ro_kid_say(&kid, id);
 		ro_kid_await(&kid);
@@ -453,7 +416,7 @@ TEST_F(processes, pidfd_getfd_is_a_copy)
 
 	ASSERT_LE(0, ro_kid_fork(&kid));
 	if (!kid.pid) {
-		fd = ro_open();
+		fd = ro_open_unbound();
 		ro_create(fd, NULL, 0, 2, &id);
 		ro_kid_say(&kid, fd);
 		ro_kid_say(&kid, id);
@@ -499,15 +462,6 @@ TEST_F(processes, vfork_and_exec_leave_it_alone)
 	EXPECT_EQ(0, close(fd));
 }
 
-/* fork(), but for the table of descriptors, which stays one. */
-static pid_t fork_sharing_files(void)
-{
-	/* struct clone_args: flags, ..., exit_signal, stack, ... */
-	const __u64 args[8] = { CLONE_FILES, 0, 0, 0, SIGCHLD };
-
-	return syscall(SYS_clone3, args, sizeof(args));
-}
-
 TEST_F(processes, shared_table_of_descriptors)
 {
 	struct ro_kid kid;
@@ -521,13 +475,13 @@ TEST_F(processes, shared_table_of_descriptors)
 		ro_create(fd, NULL, 0, 2, &id);
 		ro_kid_say(&kid, id);
 		/* What dies here shares the table: nothing is closed. */
-		pid = fork_sharing_files();
+		pid = ro_fork_sharing_files();
 		if (!pid)
 			_exit(0);
 		ro_kid_say(&kid, ro_reap(pid));
 		ro_kid_await(&kid);
 		/* A close by the other is a close for both. */
-		pid = fork_sharing_files();
+		pid = ro_fork_sharing_files();
 		if (!pid)
 			_exit(close(fd));
 		ro_kid_say(&kid, ro_reap(pid));
@@ -557,7 +511,7 @@ TEST_F(processes, unshared_table_of_descriptors)
 		pid_t pid;
 
 		ro_create(fd, NULL, 0, 2, &id);
-		pid = fork_sharing_files();
+		pid = ro_fork_sharing_files();
 		if (!pid) {
 			/* Its own table from here on: a copy is closed. */
 			EXPECT_EQ(0, unshare(CLONE_FILES));
@@ -1378,6 +1332,7 @@ TEST_F(holders, fdinfo_tells_the_session)
 	EXPECT_INFO(session_id(fd), "refobj-session");
 	EXPECT_INFO(registry_id(fd), "refobj-registry");
 	EXPECT_INFO(getpid(), "refobj-pid");
+	EXPECT_STREQ("0", info_line(getpid(), fd, "refobj-ended"));
 	EXPECT_STREQ("0", info_line(getpid(), fd, "refobj-objects"));
 	EXPECT_STREQ("0", info_line(getpid(), fd, "refobj-references"));
 	EXPECT_EQ(1, ro_acquire(fd, self->id, 70, 0));
@@ -1401,21 +1356,22 @@ TEST_F(holders, fdinfo_tells_the_opener)
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
 	ASSERT_LE(0, ro_kid_fork(&kid));
 	if (!kid.pid) {
-		fd = ro_open();
+		fd = ro_open_unbound();
 		ro_acquire(fd, self->id, 2, 0);
 		ro_kid_say(&kid, fd);
-		EXPECT_EQ(0, send_fd(sv[0], fd));
+		EXPECT_EQ(0, ro_send_fd(sv[0], fd));
 		ro_kid_await(&kid);
 		_exit(0);
 	}
 	number = ro_kid_hear(&kid);
-	fd = receive_fd(sv[1]);
+	fd = ro_receive_fd(sv[1]);
 	ASSERT_LE(0, fd);
 	EXPECT_EQ(kid.pid, atoi(info_line(kid.pid, number, "refobj-pid")));
 	EXPECT_STREQ("2", info_line(kid.pid, number, "refobj-references"));
 	EXPECT_EQ(kid.pid, atoi(info_line(getpid(), fd, "refobj-pid")));
 	EXPECT_EQ(0, ro_kid_end(&kid));
 	EXPECT_STREQ("0", info_line(getpid(), fd, "refobj-pid"));
+	EXPECT_STREQ("0", info_line(getpid(), fd, "refobj-ended"));
 	EXPECT_STREQ("2", info_line(getpid(), fd, "refobj-references"));
 	EXPECT_EQ(0, close(fd));
 	close(sv[0]);

@@ -61,6 +61,26 @@ static inline int ro_open(void)
 	return fd < 0 ? -errno : fd;
 }
 
+static inline int ro_adopt(int fd, unsigned int flags)
+{
+	struct refobj_adopt a = { .size = sizeof(a), .flags = flags };
+
+	return ro_ioctl(fd, REFOBJ_IOC_ADOPT, &a);
+}
+
+/* A session that lives as long as its file, whoever has that. */
+static inline int ro_open_unbound(void)
+{
+	int fd = ro_open();
+	int ret = fd < 0 ? fd : ro_adopt(fd, REFOBJ_ADOPT_NOBODY);
+
+	if (!ret)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 static inline int ro_create(int fd, const char *name, unsigned int flags,
 			    unsigned int initial, __u64 *id)
 {
