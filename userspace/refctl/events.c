@@ -38,6 +38,7 @@ static struct {
 struct watched {
 	uint64_t id;
 	char name[REFOBJ_NAME_SIZE];
+	bool unsure;	/* how things stand with it: to be watched (anew) */
 	bool gone;
 };
 
@@ -185,6 +186,7 @@ static bool find_watched(struct refobj_session *session, int argc, char **argv,
 		}
 		*list = xrealloc(*list, *n + 1, sizeof(**list));
 		(*list)[*n].id = stat.id;
+		(*list)[*n].unsure = true;
 		(*list)[*n].gone = false;
 		memcpy((*list)[*n].name, stat.name, sizeof(stat.name));
 		(*n)++;
@@ -192,22 +194,32 @@ static bool find_watched(struct refobj_session *session, int argc, char **argv,
 	return good;
 }
 
-static bool start_watch(struct refobj_session *session, struct watched *o,
-			size_t index)
+/* Watches what is unsure, as far as the queue has room; false: complained. */
+static bool watch_anew(struct refobj_session *session, struct watched *list,
+		       size_t n)
 {
-	struct refobj_stat stat = { .id = o->id };
+	bool good = true;
+	size_t i;
 	int ret;
 
-	ret = RETRY(refobj_watch(session, o->id, watch.mask, index));
-	if (ret >= 0)
-		return true;
-	o->gone = true;
-	memcpy(stat.name, o->name, sizeof(stat.name));
-	/* it may die at any time: that is no failure */
-	if (ret == -ESTALE)
-		return true;
-	complain_object(session, object_label(&stat), ret);
-	return false;
+	for (i = 0; i < n; i++) {
+		struct refobj_stat stat = { .id = list[i].id };
+
+		if (list[i].gone || !list[i].unsure)
+			continue;
+		ret = RETRY(refobj_watch(session, list[i].id, watch.mask, i));
+		if (ret == -EAGAIN)
+			break;	/* first what there is is printed */
+		list[i].unsure = false;
+		list[i].gone = ret < 0;
+		/* it may die at any time: that is no failure */
+		if (ret >= 0 || ret == -ESTALE)
+			continue;
+		memcpy(stat.name, list[i].name, sizeof(stat.name));
+		complain_object(session, object_label(&stat), ret);
+		good = false;
+	}
+	return good;
 }
 
 static bool any_left(const struct watched *list, size_t n)
@@ -245,22 +257,25 @@ static int print_events(struct refobj_session *session, struct watched *list,
 		counted += events[i].type != REFOBJ_EVENT_SNAPSHOT;
 		if (most && (uint64_t)counted == most)
 			break;
-		/* where things stand now is the best that can be told */
+		/* how things stand now is the best that can be told */
 		for (j = 0; lost && j < n; j++)
-			if (!list[j].gone && !start_watch(session, &list[j], j))
-				return -EIO;
+			list[j].unsure = true;
 	}
 	return counted;
 }
 
-static int follow(struct refobj_session *session, struct watched *list, size_t n)
+static int follow(struct refobj_session *session, struct watched *list,
+		  size_t n, bool good)
 {
 	uint64_t deadline = refobj_deadline(watch.timeout_ms), now, left;
 	struct pollfd p = { .fd = refobj_fd(session), .events = POLLIN };
 	uint64_t count = 0;
 	int ret, ms;
 
-	while (any_left(list, n)) {
+	for (;;) {
+		good = watch_anew(session, list, n) && good;
+		if (!any_left(list, n))
+			break;
 		ms = -1;
 		if (watch.timeout_ms >= 0) {
 			now = host_clock(CLOCK_MONOTONIC);
@@ -274,7 +289,9 @@ static int follow(struct refobj_session *session, struct watched *list, size_t n
 		if (!ret) {
 			if (host_clock(CLOCK_MONOTONIC) < deadline)
 				continue;	/* poll() counts fewer */
-			return watch.count ? EXIT_TIMEOUT : EXIT_OK;
+			if (watch.count)
+				return EXIT_TIMEOUT;
+			return good ? EXIT_OK : EXIT_FAILED;
 		}
 		ret = print_events(session, list, n,
 				   watch.count ? watch.count - count : 0);
@@ -282,10 +299,10 @@ static int follow(struct refobj_session *session, struct watched *list, size_t n
 			return EXIT_FAILED;
 		count += ret;
 		if (watch.count && count >= watch.count)
-			return EXIT_OK;
+			return good ? EXIT_OK : EXIT_FAILED;
 	}
-	if (!watch.count)
-		return EXIT_OK;
+	if (!watch.count || !good)
+		return good ? EXIT_OK : EXIT_FAILED;
 	complain(NULL, "all that was watched has died after %" PRIu64 " of %" PRIu64
 		 " events: list what there is: refctl ls", count, watch.count);
 	return EXIT_FAILED;
@@ -296,19 +313,16 @@ static int run_watch(int argc, char **argv)
 	struct refobj_session *session = open_session();
 	struct watched *list;
 	bool good;
-	size_t n, i;
 	int status;
+	size_t n;
 
 	if (!session)
 		return EXIT_FAILED;
 	good = find_watched(session, argc, argv, &list, &n);
-	for (i = 0; i < n; i++)
-		good = start_watch(session, &list[i], i) && good;
-	status = good || any_left(list, n) ? follow(session, list, n) :
-		 EXIT_FAILED;
+	status = follow(session, list, n, good);
 	refobj_close(session);
 	free(list);
-	return status ? status : good ? EXIT_OK : EXIT_FAILED;
+	return status;
 }
 
 static bool watch_option(int code, const char *arg)
