@@ -132,6 +132,7 @@ blob_lives_as_long_as_its_users() {
 blob_is_built_from_a_shell() {
 	cd "$dir" || exit
 	echo '12 bytes ...' >model.bin
+	# shellcheck disable=SC2016 # for the script to expand
 	printf '#!/bin/sh\nwc -c <"$2"\n' >server
 	chmod +x server
 	says "$bin/refctl" get weights --build 'cat model.bin' -- ./server --model {} \

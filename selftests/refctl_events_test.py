@@ -117,14 +117,16 @@ def watch_text():
 @test
 def watch_a_death():
     create('a')
-    with Tool('watch', '-J', 'a') as watch, Hold('a') as dead, Hold('a', '-n', 4) as killed:
-        equal(['snapshot', 'activated', 'ready'], [watch.event()['event'] for _ in range(3)])
-        killed.signal(signal.SIGKILL)
-        event = watch.event()
-        equal(('holder-died', 'signal 9', killed.pid, 4, 1),
-              tuple(event[key] for key in ('event', 'cause', 'pid', 'count', 'users')))
-        dead.signal(signal.SIGKILL)
-        equal(['holder-died', 'deactivated'], [watch.event()['event'] for _ in range(2)])
+    with Tool('watch', '-J', 'a') as watch:
+        equal(('a', 'snapshot', 'idle', 0), watch.brief())
+        with Hold('a') as last, Hold('a', '-n', 4) as first:
+            equal(['activated', 'ready'], [watch.event()['event'] for _ in range(2)])
+            first.signal(signal.SIGKILL)
+            event = watch.event()
+            equal(('holder-died', 'signal 9', first.pid, 4, 1),
+                  tuple(event[key] for key in ('event', 'cause', 'pid', 'count', 'users')))
+            last.signal(signal.SIGKILL)
+            equal(['holder-died', 'deactivated'], [watch.event()['event'] for _ in range(2)])
 
 
 @test
@@ -197,6 +199,13 @@ def watch_tells_of_losses_and_goes_on():
         finally:
             file.seek(0)
             file.write(before)
+
+
+@test
+def watch_more_than_the_queue_holds():
+    create(*(f'n{i}' for i in range(1200)))
+    lines = good('watch', '--timeout', 0.1, '--noheadings', '-r', '-o', 'object,event').splitlines()
+    equal([f'n{i} snapshot' for i in range(1200)], lines)
 
 
 @test
