@@ -1174,7 +1174,7 @@ static int unheld(unsigned int o, struct act act)
 	return 1;
 }
 
-/* The edge of @o, to or from it, that was made first among those that @held. */
+/* Of the edges to what @o needs, that hold or do not, the one made first */
 static struct edge *first_edge(unsigned int o, bool holds, unsigned int *dep)
 {
 	struct edge *first = NULL;
@@ -1192,7 +1192,8 @@ static struct edge *first_edge(unsigned int o, bool holds, unsigned int *dep)
 	return first;
 }
 
-/* Bring the edges of an object in line with it: first one edge, and all that
+/*
+ * Bring the edges of an object in line with it: first one edge, and all that
  * follows from it, then the next.
  */
 static void settle_object(unsigned int o)
@@ -1613,6 +1614,8 @@ static unsigned int check_export(unsigned int o, unsigned int i,
 			first = x;
 	if (!first)
 		fail("object %u is held by too many descriptors", o);
+	SAME(REFOBJ_HOLDER_FD, holder->kind, "kind of holder %u of object %u",
+	     i, o);
 	SAME(0, holder->session, "session of holder %u of object %u", i, o);
 	SAME(1, holder->count, "count of holder %u of object %u", i, o);
 	SAME(number_of(first->pid), holder->pid,
@@ -2175,7 +2178,9 @@ static void drain(int session)
 {
 	struct session *s = &sessions[session];
 	struct op op = { .kind = READ, .n = READ_MAX };
-	__u64 last[OBJECTS] = { 0 };
+	struct {
+		__u64 id, seq;
+	} last[OBJECTS] = { { 0 } };
 	struct reply *r;
 	unsigned int i;
 	int w;
@@ -2199,11 +2204,12 @@ static void drain(int session)
 			s->seq = e->seq;
 			if (e->type == REFOBJ_EVENT_LOST)
 				s->seq += e->count - 1;
-			/* Two objects may have one place; most have not. */
+			/* What has taken the place of another is not compared. */
 			if (e->type && e->type != REFOBJ_EVENT_LOST &&
-			    last[o] >> 32 == e->id && (__u32)last[o] >= e->object_seq)
+			    last[o].id == e->id && last[o].seq >= e->object_seq)
 				fail("events of an object out of order");
-			last[o] = e->id << 32 | (__u32)e->object_seq;
+			last[o].id = e->id;
+			last[o].seq = e->object_seq;
 		}
 	}
 	s->unread = 0;
