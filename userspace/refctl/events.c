@@ -209,7 +209,7 @@ static bool watch_anew(struct refobj_session *session, struct watched *list,
 			continue;
 		ret = RETRY(refobj_watch(session, list[i].id, watch.mask, i));
 		if (ret == -EAGAIN)
-			break;	/* first what there is is printed */
+			break;	/* first there must be room */
 		list[i].unsure = false;
 		list[i].gone = ret < 0;
 		/* it may die at any time: that is no failure */
