@@ -1011,17 +1011,18 @@ static struct pid *session_get_pid(struct refobj_session *s)
 }
 
 /*
- * End a session: from here on it has nothing, and gets nothing. True if it had
- * not ended before.
+ * End a session: from here on it has nothing, and gets nothing. False if it had
+ * ended before, or if it is not @owner's any more: an adoption that came first is
+ * not undone.
  */
-static bool session_end(struct refobj_session *s, u32 cause)
+static bool session_end(struct refobj_session *s, const void *owner, u32 cause)
 {
 	struct refobj_act act = { .cause = cause };
 	u64 entries = 0, references = 0;
 	u32 drop;
 
 	xa_lock(&s->entries);
-	if (s->ended) {
+	if (s->ended || (owner && s->owner != owner)) {
 		xa_unlock(&s->entries);
 		return false;
 	}
@@ -1082,7 +1083,7 @@ void refobj_session_flush(struct refobj_session *session, void *owner)
 	if (!(current->flags & PF_EXITING) && current->files == owner &&
 	    session_is_open_here(session))
 		return;
-	if (session_end(session, cause))
+	if (session_end(session, owner, cause))
 		refobj_count(sessions_revoked, 1);
 }
 
@@ -1113,7 +1114,7 @@ int refobj_session_adopt(struct refobj_session *session, bool nobody)
 	refobj_process_put(process);
 	/* Another thread may have closed it here before it was ours to end. */
 	if (!err && !nobody && !session_is_open_here(session) &&
-	    session_end(session, REFOBJ_CAUSE_CLOSE))
+	    session_end(session, current->files, REFOBJ_CAUSE_CLOSE))
 		refobj_count(sessions_revoked, 1);
 	return err;
 }
@@ -1126,7 +1127,7 @@ int refobj_session_adopt(struct refobj_session *session, bool nobody)
  */
 void refobj_session_close(struct refobj_session *session)
 {
-	session_end(session, session->cause);
+	session_end(session, NULL, session->cause);
 
 	xa_erase(&session->registry->sessions, session->id);
 	spin_lock(&session->user->lock);
