@@ -444,7 +444,7 @@ enum refobj_refusal {
  * @deactivations: of all objects
  * @sessions_opened: sessions
  * @sessions_closed: sessions
- * @sessions_revoked: sessions that ended before their file
+ * @sessions_revoked: sessions that ended while others had their file open
  * @events: records told, to however many
  * @events_lost: records for which there was no room
  * @waits: WAIT calls that looked, whether or not they had to sleep

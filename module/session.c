@@ -1083,7 +1083,8 @@ void refobj_session_flush(struct refobj_session *session, void *owner)
 	if (!(current->flags & PF_EXITING) && current->files == owner &&
 	    session_is_open_here(session))
 		return;
-	if (session_end(session, owner, cause))
+	/* The descriptor that is being closed has one of the references. */
+	if (session_end(session, owner, cause) && file_count(session->file) > 1)
 		refobj_count(sessions_revoked, 1);
 }
 
