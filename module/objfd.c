@@ -77,22 +77,24 @@ static int objfd_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Changes since the last read. */
-static u64 objfd_changes(struct refobj_objfd *objfd)
+/* Changes since the last read; @seq is set to the number of the newest. */
+static u64 objfd_changes(struct refobj_objfd *objfd, u64 *seq)
 {
 	u64 changes;
 
 	spin_lock(&objfd->queue.lock);
-	changes = objfd->queue.seq - objfd->seen;
+	*seq = objfd->queue.seq;
+	changes = *seq - objfd->seen;
 	spin_unlock(&objfd->queue.lock);
 	return changes;
 }
 
-static void objfd_see(struct refobj_objfd *objfd, u64 changes)
+/* All up to that one have been told. */
+static void objfd_see(struct refobj_objfd *objfd, u64 seq)
 {
 	spin_lock(&objfd->queue.lock);
 	/* Two readers may have been told of the same ones. */
-	objfd->seen = min(objfd->seen + changes, objfd->queue.seq);
+	objfd->seen = max(objfd->seen, seq);
 	spin_unlock(&objfd->queue.lock);
 }
 
@@ -101,6 +103,7 @@ static __poll_t objfd_poll(struct file *file, struct poll_table_struct *table)
 	struct refobj_objfd *objfd = file->private_data;
 	struct refobj *object = objfd->object;
 	int err = 0;
+	u64 seq;
 
 	poll_wait(file, &objfd->queue.wait, table);
 	spin_lock(&object->lock);
@@ -108,29 +111,29 @@ static __poll_t objfd_poll(struct file *file, struct poll_table_struct *table)
 		err = refobj_watcher_link_locked(object, &objfd->watcher);
 		objfd->watched = !err;
 		/* The snapshot is no change. */
-		if (!err)
-			objfd_see(objfd, 1);
+		objfd_changes(objfd, &seq);
+		objfd_see(objfd, seq);
 	}
 	spin_unlock(&object->lock);
 	if (err)
 		return EPOLLERR;
-	return objfd_changes(objfd) ? EPOLLIN | EPOLLRDNORM : 0;
+	return objfd_changes(objfd, &seq) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
 static ssize_t objfd_read(struct file *file, char __user *to, size_t size,
 			  loff_t *pos)
 {
 	struct refobj_objfd *objfd = file->private_data;
-	u64 changes;
+	u64 changes, seq;
 
 	if (size < sizeof(changes))
 		return -EINVAL;
-	changes = objfd_changes(objfd);
+	changes = objfd_changes(objfd, &seq);
 	if (!changes)
 		return -EAGAIN;
 	if (copy_to_user(to, &changes, sizeof(changes)))
 		return -EFAULT;
-	objfd_see(objfd, changes);
+	objfd_see(objfd, seq);
 	return sizeof(changes);
 }
 
