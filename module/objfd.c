@@ -51,10 +51,14 @@ static void objfd_free(struct refobj_objfd *objfd)
 
 static int objfd_release(struct inode *inode, struct file *file)
 {
-	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_CLOSE);
+	struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_CLOSE);
 	struct refobj_objfd *objfd = file->private_data;
 	struct refobj *object = objfd->object;
 	int done;
+
+	/* A worker of the kernel closes what was never received, for nobody. */
+	if (current->flags & PF_KTHREAD)
+		act.pid = NULL;
 
 	if (object) {
 		struct refobj_registry *registry = object->registry;
