@@ -16,12 +16,17 @@
  * struct refobj_bytes - a value, never changed
  * @ref: one for the object, and one for each reader
  * @user: whom it is charged to; holds a reference
+ * @unlimited: whatever the limit
+ * @charged: bytes that are: @length while it is an object's (written under the
+ *	object's lock)
  * @length: of @data
  * @data: the bytes
  */
 struct refobj_bytes {
 	struct kref ref;
 	struct refobj_user *user;
+	bool unlimited;
+	u32 charged;
 	u32 length;
 	u8 data[];
 };
@@ -40,32 +45,27 @@ struct refobj_content {
 
 /**
  * refobj_bytes_new() - a value, from user space
- * @session: who sets it and is charged for it
+ * @session: who sets it and will be charged for it
  * @data: where it is
  * @length: 1 to REFOBJ_VALUE_MAX
  *
  * Context: may sleep.
  *
- * Return: the value; -ENOMEM, -EDQUOT, -EFAULT.
+ * Return: the value; -ENOMEM, -EFAULT.
  */
 struct refobj_bytes *refobj_bytes_new(struct refobj_session *session,
 				      const void __user *data, u32 length)
 {
 	struct refobj_bytes *bytes;
-	int err;
 
 	bytes = kmalloc(struct_size(bytes, data, length), GFP_KERNEL_ACCOUNT);
 	if (!bytes)
 		return ERR_PTR(-ENOMEM);
-	err = refobj_charge(session->user, REFOBJ_QUOTA_BYTES, length,
-			    session->unlimited);
-	if (err) {
-		kfree(bytes);
-		return ERR_PTR(err);
-	}
 	kref_init(&bytes->ref);
 	kref_get(&session->user->ref);
 	bytes->user = session->user;
+	bytes->unlimited = session->unlimited;
+	bytes->charged = 0;
 	bytes->length = length;
 	if (copy_from_user(bytes->data, data, length)) {
 		refobj_bytes_put(bytes);
@@ -78,7 +78,7 @@ static void bytes_free(struct kref *ref)
 {
 	struct refobj_bytes *bytes = container_of(ref, struct refobj_bytes, ref);
 
-	refobj_uncharge(bytes->user, REFOBJ_QUOTA_BYTES, bytes->length);
+	refobj_uncharge(bytes->user, REFOBJ_QUOTA_BYTES, bytes->charged);
 	refobj_user_put(bytes->user);
 	kfree(bytes);
 }
@@ -197,6 +197,31 @@ struct file *refobj_content_get_file_locked(struct refobj *object)
 	return get_file(object->content->file);
 }
 
+/*
+ * Charge a value that takes the place of another. Of one uid only the difference
+ * is charged, so that a value may be replaced by one of its size whatever the
+ * quota.
+ */
+static int bytes_charge(struct refobj_bytes *new, struct refobj_bytes *old)
+{
+	u32 had = old && old->user == new->user ? old->charged : 0;
+	int err;
+
+	if (new->length > had) {
+		err = refobj_charge(new->user, REFOBJ_QUOTA_BYTES,
+				    new->length - had, new->unlimited);
+		if (err)
+			return err;
+	} else {
+		refobj_uncharge(new->user, REFOBJ_QUOTA_BYTES,
+				had - new->length);
+	}
+	new->charged = new->length;
+	if (had)
+		old->charged = 0;
+	return 0;
+}
+
 /**
  * refobj_content_set_bytes_locked() - replace the value
  * @object: the object, locked, with room for a payload
@@ -204,18 +229,23 @@ struct file *refobj_content_get_file_locked(struct refobj *object)
  *	caller to put
  * @version: that the old one must have, or NULL
  *
- * Return: 0, or -EAGAIN: it has another version.
+ * Return: 0; -EAGAIN: it has another version; -EDQUOT.
  */
 int refobj_content_set_bytes_locked(struct refobj *object,
 				    struct refobj_bytes **bytes,
 				    const u64 *version)
 {
 	struct refobj_content *content = object->content;
+	int err = 0;
 
 	lockdep_assert_held(&object->lock);
 
 	if (version && *version != content->version)
 		return -EAGAIN;
+	if (*bytes)
+		err = bytes_charge(*bytes, content->bytes);
+	if (err)
+		return err;
 	content->version++;
 	swap(content->bytes, *bytes);
 	return 0;
