@@ -893,7 +893,11 @@ long refobj_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		ret = -EOWNERDEAD;
 	else
 		ret = refobj_dispatch(session, cmd, (void __user *)arg);
-	if (ret < 0)
+	/* If it ended meanwhile, what was missed had been dropped with it. */
+	if (ret < 0) {
+		if (READ_ONCE(session->ended))
+			ret = -EOWNERDEAD;
 		refobj_count_refusal(ret);
+	}
 	return ret;
 }
