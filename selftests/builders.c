@@ -87,7 +87,7 @@ static void candidate(struct ro_kid *kid, __u64 id, enum candidate how)
 /* It sleeps: whoever starts later will have waited less. */
 static bool is_candidate(struct ro_kid *kid)
 {
-	return ro_kid_hear(kid) == 10000 && ro_await_sleep(kid->pid);
+	return ro_kid_hear(kid) == 10000 && ro_kid_sleeps(kid);
 }
 
 static int order(struct ro_kid *kid, enum order what)
@@ -328,7 +328,7 @@ TEST_F(build, without_a_reference)
 		_exit(0);
 	}
 	EXPECT_EQ(1, ro_kid_hear(&kid));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	EXPECT_EQ(0, ro_release(fd, self->id, 1));
 	EXPECT_EQ(0, ro_acquire(fd, self->id, 1, 0));
 	ro_told(self->fd);
@@ -337,7 +337,7 @@ TEST_F(build, without_a_reference)
 	EXPECT_STREQ("builder release building 2", ro_told(self->fd));
 	EXPECT_EQ(BUILDER, ro_acquire(self->fd, self->id, 1,
 				      REFOBJ_ACQUIRE_BUILD));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	EXPECT_EQ(0, ro_publish(self->fd, self->id));
 	EXPECT_EQ(0, ro_kid_hear(&kid));
 	EXPECT_EQ(0, ro_kid_reap(&kid));
@@ -423,9 +423,9 @@ TEST_F(heir, is_one_of_those_who_wait)
 			 variant->signal ? "signal-9" : "release", 4 - i);
 		EXPECT_STREQ(text, ro_told_by(self->fd, &pid));
 		EXPECT_EQ(kid[i].pid, pid);
-		EXPECT_TRUE(ro_await_sleep(plain.pid));
+		EXPECT_TRUE(ro_kid_sleeps(&plain));
 		for (j = i + 1; j < 3; j++)
-			EXPECT_TRUE(ro_await_sleep(kid[j].pid));
+			EXPECT_TRUE(ro_kid_sleeps(&kid[j]));
 	}
 	EXPECT_EQ(0, order(&kid[1], PUBLISH));
 	EXPECT_EQ(0, ro_kid_hear(&plain));
@@ -455,7 +455,7 @@ TEST_F(heir, is_nobody_if_nobody_waits)
 		 variant->signal ? "signal-9" : "release");
 	EXPECT_STREQ(text, ro_told_by(self->fd, &pid));
 	EXPECT_EQ(0, pid);
-	EXPECT_TRUE(ro_await_sleep(plain.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&plain));
 
 	candidate(&next, self->id, STARTS);
 	EXPECT_EQ(10000 + BUILDER, ro_kid_hear(&next));

@@ -173,7 +173,7 @@ TEST_F(events, blocking_read_is_woken)
 	EXPECT_STREQ("snapshot none idle 0", ro_told(self->fd));
 	read_one(&kid, self->fd);
 	EXPECT_EQ(1, ro_kid_hear(&kid));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	EXPECT_EQ(1, ro_acquire(self->look.fd, self->id, 1, 0));
 	EXPECT_EQ(REFOBJ_EVENT_ACTIVATED, ro_kid_hear(&kid));
 	EXPECT_EQ(0, ro_kid_reap(&kid));
@@ -188,7 +188,7 @@ TEST_F(events, blocked_read_ends_with_the_session)
 
 	read_one(&kid, fd);
 	EXPECT_EQ(1, ro_kid_hear(&kid));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	close(fd);
 	EXPECT_EQ(1000 + EOWNERDEAD, ro_kid_hear(&kid));
 	EXPECT_EQ(0, ro_kid_reap(&kid));
@@ -223,7 +223,7 @@ TEST_F(events, blocked_read_is_interrupted)
 
 	read_one_handling(&kid, self->fd, 0);
 	EXPECT_EQ(1, ro_kid_hear(&kid));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	kill(kid.pid, SIGUSR1);
 	EXPECT_EQ(SIGUSR1, ro_kid_hear(&kid));
 	EXPECT_EQ(1000 + EINTR, ro_kid_hear(&kid));
@@ -240,7 +240,7 @@ TEST_F(events, blocked_read_is_restarted)
 	read_one_handling(&kid, self->fd, SA_RESTART);
 	EXPECT_EQ(1, ro_kid_hear(&kid));
 	for (i = 0; i < 3; i++) {
-		EXPECT_TRUE(ro_await_sleep(kid.pid));
+		EXPECT_TRUE(ro_kid_sleeps(&kid));
 		kill(kid.pid, SIGUSR1);
 		EXPECT_EQ(SIGUSR1, ro_kid_hear(&kid));
 	}
@@ -280,7 +280,7 @@ TEST_F(events, blocked_poll_is_woken)
 		_exit(0);
 	}
 	EXPECT_EQ(1, ro_kid_hear(&kid));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	EXPECT_EQ(1, ro_acquire(self->look.fd, self->id, 1, 0));
 	EXPECT_EQ(POLLIN, ro_kid_hear(&kid));
 	EXPECT_EQ(0, ro_kid_reap(&kid));
@@ -455,10 +455,10 @@ TEST_F(events, a_read_that_waits_for_another_is_restarted)
 	}
 	read_one_handling(&kid, self->fd, SA_RESTART);
 	EXPECT_EQ(1, ro_kid_hear(&kid));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	kill(kid.pid, SIGUSR1);
 	EXPECT_EQ(SIGUSR1, ro_kid_hear(&kid));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	ro_kid_say(&c.kid, 1);
 	EXPECT_EQ(1, ro_kid_hear(&c.kid));
 	EXPECT_EQ(0, ro_kid_hear(&c.kid));

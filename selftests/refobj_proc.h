@@ -405,6 +405,14 @@ static inline bool ro_await_sleep(pid_t pid)
 	return false;
 }
 
+/* Does a child still sleep in the call of which it has not said what it returned? */
+static inline bool ro_kid_sleeps(struct ro_kid *kid)
+{
+	struct pollfd p = { .fd = kid->pipe.up[0], .events = POLLIN };
+
+	return ro_await_sleep(kid->pid) && !poll(&p, 1, 0);
+}
+
 /* A record in words: type, cause, state and users afterwards, and the count. */
 static inline int ro_event_text(char *to, size_t size,
 				const struct refobj_event *e)

@@ -252,11 +252,11 @@ TEST_F(seeds, s12_callback)
 		_exit(1);
 	}
 	EXPECT_EQ(0, ro_kid_hear(&subscriber));
-	EXPECT_TRUE(ro_await_sleep(subscriber.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&subscriber));
 	EXPECT_EQ(1, ro_holder_start(&kid, self->id, 1));
 	EXPECT_EQ((__s64)REFOBJ_EVENT_ACTIVATED << 32 | REFOBJ_CAUSE_ACQUIRE,
 		  ro_kid_hear(&subscriber));
-	EXPECT_TRUE(ro_await_sleep(subscriber.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&subscriber));
 	EXPECT_TRUE(gone(&kid, variant->signal));
 	EXPECT_EQ((__s64)REFOBJ_EVENT_DEACTIVATED << 32 |
 		  (variant->signal ? REFOBJ_CAUSE_SIGNAL + SIGKILL :

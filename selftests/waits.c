@@ -66,7 +66,7 @@ static void waiter_until(struct ro_kid *kid, __u64 id, unsigned int until,
 
 static bool is_waiting(struct ro_kid *kid)
 {
-	return ro_kid_hear(kid) == 1 && ro_await_sleep(kid->pid);
+	return ro_kid_hear(kid) == 1 && ro_kid_sleeps(kid);
 }
 
 /*
@@ -271,11 +271,11 @@ TEST_F(waits, restarted)
 	waiter_handling(&kid, self->id, SA_RESTART);
 	EXPECT_EQ(1, ro_kid_hear(&kid));
 	for (i = 0; i < 3; i++) {
-		EXPECT_TRUE(ro_await_sleep(kid.pid));
+		EXPECT_TRUE(ro_kid_sleeps(&kid));
 		kill(kid.pid, SIGUSR1);
 		EXPECT_EQ(SIGUSR1, ro_kid_hear(&kid));
 	}
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	EXPECT_EQ(1, ro_bounce(self->look.fd, self->id, 1));
 	EXPECT_EQ(0, ro_kid_hear(&kid));
 	EXPECT_EQ(0, ro_kid_reap(&kid));
@@ -409,7 +409,7 @@ TEST_F(waits, until_active_and_idle)
 	EXPECT_TRUE(is_waiting(&kid));
 	EXPECT_EQ(0, ro_acquire(self->look.fd, self->id, 1, 0));
 	EXPECT_EQ(0, ro_release(self->look.fd, self->id, 1));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	EXPECT_EQ(1, ro_release(self->look.fd, self->id, 1));
 	EXPECT_EQ(0, ro_kid_hear(&kid));
 	EXPECT_EQ(0, ro_kid_end(&kid));
@@ -426,7 +426,7 @@ TEST_F(waits, until_ready)
 	EXPECT_TRUE(is_waiting(&kid));
 	EXPECT_EQ(1 | REFOBJ_BUILDER, ro_acquire(self->look.fd, id, 1,
 						 REFOBJ_ACQUIRE_BUILD));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	EXPECT_EQ(0, ro_publish(self->look.fd, id));
 	EXPECT_EQ(0, ro_kid_hear(&kid));
 	EXPECT_EQ(0, ro_kid_end(&kid));
@@ -447,13 +447,13 @@ TEST_F(waits, until_users)
 	}
 	/* By the lockless way, a death, and the last release. */
 	EXPECT_EQ(0, ro_release(self->look.fd, self->id, 299));
-	EXPECT_TRUE(ro_await_sleep(kid[2].pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid[2]));
 	EXPECT_EQ(0, ro_holder_do(&holder, 1));
 	EXPECT_EQ(0, ro_kid_hear(&kid[2]));
-	EXPECT_TRUE(ro_await_sleep(kid[1].pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid[1]));
 	EXPECT_EQ(-SIGKILL, ro_kid_kill(&holder, SIGKILL));
 	EXPECT_EQ(0, ro_kid_hear(&kid[1]));
-	EXPECT_TRUE(ro_await_sleep(kid[0].pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid[0]));
 	EXPECT_EQ(1, ro_release(self->look.fd, self->id, 1));
 	EXPECT_EQ(0, ro_kid_hear(&kid[0]));
 	for (i = 0; i < 3; i++)
@@ -469,7 +469,7 @@ TEST_F(waits, until_dead)
 	waiter_until(&kid, self->id, REFOBJ_UNTIL_DEAD, 0);
 	EXPECT_TRUE(is_waiting(&kid));
 	EXPECT_EQ(1, ro_bounce(self->look.fd, self->id, 2));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	EXPECT_EQ(0, ro_destroy(self->look.fd, self->id));
 	self->id = 0;
 	EXPECT_EQ(0, ro_kid_hear(&kid));
@@ -600,9 +600,9 @@ TEST_F(waits, all_are_latched)
 	waiter(&kid, c, 3, REFOBJ_WAIT_ALL);
 	EXPECT_TRUE(is_waiting(&kid));
 	EXPECT_EQ(1, ro_bounce(self->look.fd, c[1].id, 3));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	EXPECT_EQ(0, ro_destroy(self->look.fd, c[2].id));
-	EXPECT_TRUE(ro_await_sleep(kid.pid));
+	EXPECT_TRUE(ro_kid_sleeps(&kid));
 	EXPECT_EQ(1, ro_bounce(self->look.fd, c[0].id, 1));
 	EXPECT_EQ(0, ro_kid_hear(&kid));
 	EXPECT_EQ(0, ro_kid_end(&kid));
