@@ -528,6 +528,8 @@ TEST_F_TIMEOUT(watches, a_snapshot_is_not_lost, PATIENCE)
 		ASSERT_EQ(0, ro_create(self->look.fd, NULL, REFOBJ_PERSISTENT,
 				       0, &id[i]));
 		ASSERT_EQ(0, ro_watch(fd, id[i], ENDS, 0));
+	}
+	for (i = 0; i < 2; i++) {
 		ASSERT_LE(0, ro_kid_fork(&kid[i]));
 		if (!kid[i].pid) {
 			int mine = ro_open();
