@@ -43,7 +43,7 @@ int main(void)
 	char dog_name[] = "dog", owner_name[] = "owner", name[16] = "";
 	struct refobj_session *session;
 	struct refobj_stat stat;
-	uint64_t dog, owner;
+	uint64_t dog = 0, owner = 0;
 	int ready[2], ret;
 	pid_t pid;
 
