@@ -422,7 +422,10 @@ TEST_F_TIMEOUT(objfds, are_dropped_when_they_are_never_received, PATIENCE)
 			     RO_FOREVER));
 }
 
-/* In a socket that is in its own queue: the kernel has to look for such. */
+/*
+ * In a socket that is in its own queue: the kernel looks for such when it closes
+ * another one.
+ */
 TEST_F_TIMEOUT(objfds, are_dropped_in_a_socket_that_holds_itself, PATIENCE)
 {
 	int s[2], objfd = export_fd(self->fd, self->id);
@@ -432,9 +435,10 @@ TEST_F_TIMEOUT(objfds, are_dropped_in_a_socket_that_holds_itself, PATIENCE)
 	EXPECT_EQ(0, send_fd(s[0], s[1]));
 	EXPECT_EQ(0, send_fd(s[1], s[0]));
 	EXPECT_EQ(0, close(objfd));
-	EXPECT_EQ(2, ro_users(self->fd, self->id));
 	EXPECT_EQ(0, close(s[0]));
 	EXPECT_EQ(0, close(s[1]));
+	EXPECT_EQ(2, ro_users(self->fd, self->id));
+	EXPECT_EQ(0, close(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)));
 	EXPECT_EQ(0, ro_wait(self->fd, self->id, REFOBJ_UNTIL_USERS, 1,
 			     RO_FOREVER));
 }
