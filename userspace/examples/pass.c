@@ -78,7 +78,7 @@ int main(void)
 	struct refobj_stat stat;
 	char value[16] = "";
 	int ends[2], fd, ret;
-	uint64_t id;
+	uint64_t id = 0;
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends))

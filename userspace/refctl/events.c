@@ -391,7 +391,7 @@ static struct {
 static bool wait_option(int code, const char *arg)
 {
 	static const uint32_t conditions[] = {
-		[OPT_IDLE - OPT_IDLE] = REFOBJ_UNTIL_IDLE,
+		[0] = REFOBJ_UNTIL_IDLE,
 		[OPT_ACTIVE - OPT_IDLE] = REFOBJ_UNTIL_ACTIVE,
 		[OPT_READY - OPT_IDLE] = REFOBJ_UNTIL_READY,
 		[OPT_DEAD - OPT_IDLE] = REFOBJ_UNTIL_DEAD,
