@@ -31,4 +31,18 @@
 #define refobj_receive_fd(file, flags)	receive_fd(file, flags)
 #endif
 
+/*
+ * Functions of refcount_t that came after 6.1, and to stable kernels after that: as
+ * inline ones, of which no macro tells. module/Kbuild looks into the header.
+ */
+#ifdef REFOBJ_HAS_refcount_set_release
+#define REFOBJ_HAVE_REFCOUNT_SET_RELEASE
+#endif
+#ifdef REFOBJ_HAS___refcount_add_not_zero_acquire
+#define REFOBJ_HAVE_REFCOUNT_ACQUIRE
+#endif
+#ifdef REFOBJ_HAS___refcount_add_not_zero_limited_acquire
+#define REFOBJ_HAVE_REFCOUNT_LIMITED
+#endif
+
 #endif /* REFOBJ_COMPAT_H */

@@ -83,7 +83,8 @@
 
 /*
  * 0xBB is a type byte that Documentation/userspace-api/ioctl/ioctl-number.rst
- * lists for nobody, from 6.1 to 7.2; the block 0x00 to 0x3f is ours.
+ * lists for nobody, from 6.1 to 7.2; the block 0x00 to 0x3f is ours, 0x40 to 0x7f
+ * that of <linux/refobj_lab.h>.
  */
 #define REFOBJ_IOC_MAGIC	0xBB
 
