@@ -1,0 +1,20 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Load refobj_lab.ko, which lies beside $REFOBJ_KO, and run on it the tests that are
+# named, those beside this script if none is. What they provoke makes the kernel warn:
+# for a guest of vm/run of its own, as .ci/check lab starts it.
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+ko=${REFOBJ_KO%/*}/refobj_lab.ko
+bad=0
+
+echo 0 >/proc/sys/kernel/panic_on_warn
+insmod "$ko" || { echo "Bail out! $ko cannot be loaded"; exit 1; }
+[ $# -ne 0 ] || set -- "$here/../build/selftests/lab"
+for test; do
+	"$test" || bad=1
+done
+rmmod refobj_lab || bad=1
+exit $bad
