@@ -17,6 +17,9 @@ KREL	:= $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' \
 
 vm	:= $(TOP)/selftests/vm
 
+# The lab's tests, of the kernels among them: i386 is 32-bit programs on 6.1.
+labs	= $(addprefix lab-,$(filter-out i386,$(KERNELS)))
+
 all: module userspace
 
 # Each kernel gets a folder of links to the sources, so that two kernels' objects
@@ -57,12 +60,12 @@ deps:
 	@$(TOP)/.ci/deps
 
 check: deps
-	@$(TOP)/.ci/check $(KERNELS) asan
+	@$(TOP)/.ci/check $(KERNELS) asan $(labs)
 
 # The debug kernels are built when first asked for; then they are in the cache.
 check-debug: deps
 	@$(vm)/kernel fetch debug kcsan
-	@$(TOP)/.ci/check --no-host debug kcsan kmemleak detectors valgrind
+	@$(TOP)/.ci/check --no-host debug kcsan kmemleak detectors valgrind lab-debug
 
 check-matrix: deps
 	@KERNELS="$(if $(filter command line environment,$(origin KERNELS)),$(KERNELS))" \

@@ -10,6 +10,12 @@ here=$(cd "$(dirname "$0")" && pwd)
 ko=${REFOBJ_KO%/*}/refobj_lab.ko
 bad=0
 
+# The small Debian of other architectures has them here only.
+command -v insmod >/dev/null || {
+	insmod() { busybox insmod "$@"; }
+	rmmod() { busybox rmmod "$@"; }
+}
+
 echo 0 >/proc/sys/kernel/panic_on_warn
 insmod "$ko" || { echo "Bail out! $ko cannot be loaded"; exit 1; }
 [ $# -ne 0 ] || set -- "$here/../build/selftests/lab"
