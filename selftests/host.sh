@@ -27,7 +27,8 @@ t() {
 compiles() {
 	local compiler=$1
 	shift
-	printf '#include <linux/refobj.h>\nint main(void) { return 0; }\n' |
+	printf '#include <linux/%s>\n' refobj.h refobj_lab.h |
+		sed '$a int main(void) { return 0; }' |
 		"$compiler" -Wall -Wextra -Werror -pedantic \
 			-I"$top/module/uapi" "$@" -o "$dir/out" -
 }
@@ -75,9 +76,9 @@ fails_with() {
 }
 
 echo "TAP version 13"
-t "uapi header compiles as C11" compiles gcc -x c -std=c11
-t "uapi header compiles as C++11" compiles g++ -x c++ -std=c++11
-t "uapi header has one layout for 32 and 64 bit" \
+t "uapi headers compile as C11" compiles gcc -x c -std=c11
+t "uapi headers compile as C++11" compiles g++ -x c++ -std=c++11
+t "uapi headers have one layout for 32 and 64 bit" \
 	compiles gcc-12 -x c -std=c11 -m32 -c -isystem /usr/include/x86_64-linux-gnu
 t "library header compiles as C" api_compiles gcc c
 t "library header compiles as C++" api_compiles g++ c++

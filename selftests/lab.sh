@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # Load refobj_lab.ko, which lies beside $REFOBJ_KO, and run on it the tests that are
-# named, those beside this script if none is. What they provoke makes the kernel warn:
-# for a guest of vm/run of its own, as .ci/check lab starts it.
+# named, or all that there are. What they provoke makes the kernel warn: for a guest of
+# vm/run of its own, as .ci/check lab-KERNEL starts it.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,7 +18,7 @@ command -v insmod >/dev/null || {
 
 echo 0 >/proc/sys/kernel/panic_on_warn
 insmod "$ko" || { echo "Bail out! $ko cannot be loaded"; exit 1; }
-[ $# -ne 0 ] || set -- "$here/../build/selftests/lab"
+[ $# -ne 0 ] || set -- "$here/../build/selftests/lab" "$here/refctl_lab_test.py"
 for test; do
 	"$test" || bad=1
 done
