@@ -17,14 +17,14 @@
  * struct refobj_linger - what delays the deactivation of an object
  * @work: pending while the object lingers; holds a life then
  * @object: the object
- * @deadline: jiffies before which it is not to be deactivated (protected by the
- *	object's lock)
+ * @deadline: CLOCK_MONOTONIC before which it is not to be deactivated, in ns
+ *	(protected by the object's lock)
  * @ms: for how long
  */
 struct refobj_linger {
 	struct delayed_work work;
 	struct refobj *object;
-	unsigned long deadline;
+	u64 deadline;
 	u32 ms;
 };
 
@@ -365,11 +365,11 @@ static void refobj_linger_cancel_locked(struct refobj *object)
 static void refobj_linger_locked(struct refobj *object)
 {
 	struct refobj_linger *linger = object->linger;
-	unsigned long delay = msecs_to_jiffies(linger->ms);
 
 	object->state = REFOBJ_STATE_LINGERING;
-	linger->deadline = jiffies + delay;
-	if (queue_delayed_work(refobj_wq, &linger->work, delay))
+	linger->deadline = ktime_get_ns() + (u64)linger->ms * NSEC_PER_MSEC;
+	if (queue_delayed_work(refobj_wq, &linger->work,
+			       msecs_to_jiffies(linger->ms)))
 		kref_get(&object->life);
 }
 
@@ -410,15 +410,28 @@ static void refobj_linger_work(struct work_struct *work)
 		container_of(work, struct refobj_linger, work.work);
 	const struct refobj_act act = { .cause = REFOBJ_CAUSE_LINGER };
 	struct refobj *object = linger->object;
+	bool again = false;
 	int done = 0;
+	u64 now;
 
 	spin_lock(&object->lock);
-	/* An acquire may have come, and even gone again: then another run will. */
-	if (object->state == REFOBJ_STATE_LINGERING &&
-	    !time_before(jiffies, linger->deadline))
-		done = refobj_deactivate_locked(object, &act);
+	if (object->state == REFOBJ_STATE_LINGERING) {
+		/*
+		 * It is early if an acquire came and went, and then may be queued
+		 * already; or because jiffies are coarse, and late on a busy machine.
+		 */
+		now = ktime_get_ns();
+		if (now < linger->deadline)
+			again = queue_delayed_work(refobj_wq, &linger->work,
+						   nsecs_to_jiffies(linger->deadline - now) + 1);
+		else
+			done = refobj_deactivate_locked(object, &act);
+	}
 	spin_unlock(&object->lock);
 	refobj_settle(object->registry);
+	/* The work that is queued again has our life of the object. */
+	if (again)
+		return;
 	if (done & REFOBJ_UNHELD_KILLED)
 		refobj_put(object);
 	refobj_put(object);
