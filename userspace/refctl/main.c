@@ -370,6 +370,11 @@ static int run_verb(int argc, char **argv, int at)
 		argv[optind - 1] = argv[words];
 		words = optind - 1;
 	}
+	if (output.json && has_option(verb->options, 'J')) {
+		/* it prints JSON, but no table */
+		output.json = false;
+		verb->option('J', NULL);
+	}
 	if (!verb->table &&
 	    (output.json || output.raw || output.noheadings ||
 	     output.columns || output.list_columns))

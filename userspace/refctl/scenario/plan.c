@@ -112,6 +112,8 @@ const struct scn_verb scn_verbs[] = {
 	  .synopsis = "deadline TIME" },
 	{ "requires", SCN_REQUIRES, true, .words = "r",
 	  .synopsis = "requires root|counters|log|kernel VERSION|feature WORD" },
+	{ "leave-nothing", SCN_LEAVE_NOTHING, true, .words = "",
+	  .synopsis = "leave-nothing" },
 	{ .name = NULL }
 };
 
@@ -641,7 +643,7 @@ static int object_of(struct planner *p, const struct scn_word *w, bool make)
 				  w->text));
 		return -1;
 	}
-	if (!name_ok(p, w, "an object", REFOBJ_NAME_SIZE - 1))
+	if (!name_ok(p, w, "an object", REFOBJ_NAME_SIZE))
 		return -1;
 	if (s->n_objects == SCN_OBJECTS_MAX) {
 		scn_error(p->file, &w->loc,
@@ -861,6 +863,8 @@ static bool take_option(struct planner *p, struct scn_step *step,
 		return true;
 	}
 	case 't':
+		if (!name_ok(p, value, options[i].name, REFOBJ_TYPE_SIZE))
+			return false;
 		if (i == SCN_O_TYPE)
 			step->type = value->text;
 		else if (i == SCN_O_NETNS)
@@ -929,6 +933,7 @@ static bool take_word(struct planner *p, struct scn_step *step, char kind,
 {
 	struct scn_word *w = *at;
 	int n_words = step->words[0] ? 1 : 0, i;
+	struct scn_condition *c;
 	int64_t n;
 
 	switch (kind) {
@@ -958,6 +963,12 @@ static bool take_word(struct planner *p, struct scn_step *step, char kind,
 		step->words[n_words] = w->text;
 		break;
 	case 't':
+		if (strlen(w->text) > SCN_TEXT_MAX) {
+			scn_error(p->file, &w->loc,
+				  "expected a text of at most %d bytes, got %zu; use 'times'",
+				  SCN_TEXT_MAX, strlen(w->text));
+			return false;
+		}
 		step->words[n_words] = w->text;
 		break;
 	case 'n':
@@ -983,6 +994,12 @@ static bool take_word(struct planner *p, struct scn_step *step, char kind,
 			return false;
 		}
 		step->number = i;
+		c = scn_alloc(p->file, sizeof(*c));
+		c->field = "event";
+		c->kind = SCN_TEXT;
+		c->text = w->text;
+		c->loc = w->loc;
+		step->expected.conditions = c;
 		break;
 	case 'u':
 		for (i = 1; i < (int)ARRAY_SIZE(untils); i++)
@@ -1252,6 +1269,10 @@ static bool check_order(struct planner *p, struct scn_step *step)
 		}
 		if (step->verb->id == SCN_KILL)
 			actor_gone(p, step->peer, &step->loc);
+		for (a = 0; step->verb->id == SCN_LEAVE_NOTHING &&
+			    a < p->scenario->n_actors; a++)
+			if (p->actor[a].alive)
+				actor_gone(p, a, &step->loc);
 		return true;
 	}
 	if (p->actor[a].started != finish) {
@@ -1311,6 +1332,12 @@ static bool command(struct planner *p, const struct scn_stmt *stmt)
 			name.text = scn_strndup(p->file, target->text,
 						dot - target->text);
 			session = dot + 1;
+			if (strlen(session) > 32) {
+				scn_error(p->file, &target->loc,
+					  "expected a name of a session of at most 32 bytes, got '%s'; choose another",
+					  session);
+				return false;
+			}
 			actor = p->scenario ? actor_of(p, &name) : -1;
 		} else {
 			actor = p->scenario ? actor_of(p, target) : -1;

@@ -28,6 +28,7 @@
 #define SCN_SCENARIOS_MAX	1000
 #define SCN_ACTORS_MAX		64
 #define SCN_OBJECTS_MAX		1024
+#define SCN_TEXT_MAX		4096	/* bytes of a step's text, without 'times' */
 #define SCN_FILE_MAX		(1 << 20)
 #define SCN_DEADLINE_MS		60000	/* of a scenario, unless it says so */
 #define SCN_STEP_MS		20000	/* of a step */
@@ -96,7 +97,7 @@ enum scn_verb_id {
 	SCN_EXPECT, SCN_AWAIT, SCN_ADOPT, SCN_FORK, SCN_EXEC, SCN_EXIT,
 	/* of the runner */
 	SCN_ACTOR, SCN_KILL, SCN_COUNTERS, SCN_LOG, SCN_NO_LOG, SCN_BARRIER,
-	SCN_DEADLINE, SCN_REQUIRES,
+	SCN_DEADLINE, SCN_REQUIRES, SCN_LEAVE_NOTHING,
 	/* made by the plan: the body of a parallel block */
 	SCN_TOGETHER,
 };
