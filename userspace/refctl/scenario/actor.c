@@ -24,6 +24,7 @@
 static struct {
 	int control;
 	int mailbox;
+	bool builder;		/* since the last step that can make it one */
 	struct {
 		char name[40];
 		struct refobj_session *session;
@@ -98,6 +99,15 @@ static void born(void)
 	struct scn_reply reply = { .kind = SCN_REPLY_BORN };
 
 	scn_send(self.control, &reply, sizeof(reply), NULL, 0);
+}
+
+/* What blocks now is not to be waited for, if the order says so. */
+static void started(const struct scn_order *o)
+{
+	static const struct scn_reply reply = { .kind = SCN_REPLY_STARTED };
+
+	if (o->options & SCN_BIT(SCN_O_START))
+		scn_send(self.control, &reply, sizeof(reply), NULL, 0);
 }
 
 static struct refobj_session **find_session(const char *name)
@@ -342,11 +352,7 @@ static int wait_for(struct refobj_session *s, const struct scn_order *o)
 	};
 	uint64_t deadline = refobj_deadline(o->within_ms);
 
-	if (o->options & SCN_BIT(SCN_O_START)) {
-		struct scn_reply reply = { .kind = SCN_REPLY_STARTED };
-
-		scn_send(self.control, &reply, sizeof(reply), NULL, 0);
-	}
+	started(o);
 	return RETRY(refobj_wait_many(s, &c, 1, 0, deadline));
 }
 
@@ -357,6 +363,8 @@ static int next_event(struct refobj_session *s, const struct scn_order *o,
 	uint64_t deadline = refobj_deadline(o->within_ms);
 	bool nothing = o->has_text;
 	int ret;
+
+	started(o);
 
 	for (;;) {
 		struct pollfd p = { .fd = refobj_fd(s), .events = POLLIN };
@@ -540,6 +548,13 @@ static int with_session(struct refobj_session *s, const struct scn_order *o,
 	}
 }
 
+static void remember_role(const struct scn_order *o, int64_t ret)
+{
+	if (ret >= 0 && (o->verb == SCN_CREATE || o->verb == SCN_ATTACH ||
+			 o->verb == SCN_ACQUIRE || o->verb == SCN_WAIT))
+		self.builder = ret & REFOBJ_BUILDER;
+}
+
 void scn_actor(int control, int mailbox)
 {
 	static struct scn_order order;
@@ -558,7 +573,11 @@ void scn_actor(int control, int mailbox)
 			_exit(n ? 1 : 0);
 		memset(&reply, 0, sizeof(reply));
 		reply.kind = SCN_REPLY_DONE;
-		if (order.verb == SCN_FORK) {
+		if (order.options & SCN_BIT(self.builder ?
+					    SCN_O_UNLESS_BUILDER :
+					    SCN_O_AS_BUILDER)) {
+			reply.ret = 0;
+		} else if (order.verb == SCN_FORK) {
 			reply.ret = fork_actor(fds[0], fds[1]);
 			if (!reply.ret)
 				continue;
@@ -571,6 +590,7 @@ void scn_actor(int control, int mailbox)
 				s = find_session(order.session);
 				reply.ret = s ? with_session(*s, &order, &reply) :
 						-EBADF;
+				remember_role(&order, reply.ret);
 			}
 		}
 		if (fds[0] >= 0)

@@ -15,6 +15,9 @@
 #define WORK_MAX	2000000
 
 #define BIT(o)		SCN_BIT(SCN_O_##o)
+/* Of every step of an actor. */
+#define ROLES		(BIT(AS_BUILDER) | BIT(UNLESS_BUILDER))
+
 #define NEW_OBJECT	(BIT(MODE) | BIT(TYPE) | BIT(LINGER) |		\
 			 BIT(PERSISTENT) | BIT(BUILD))
 
@@ -85,9 +88,10 @@ const struct scn_verb scn_verbs[] = {
 	  .synopsis = "wait OBJECT idle|active|ready|dead|users N [build] [within TIME] [start]" },
 	{ "finish", SCN_FINISH, .words = "", .options = BIT(WITHIN),
 	  .results = "builder", .synopsis = "finish [within TIME]" },
-	{ "expect", SCN_EXPECT, .words = "e", .options = BIT(WITHIN),
+	{ "expect", SCN_EXPECT, .words = "e",
+	  .options = BIT(WITHIN) | BIT(START),
 	  .fields = EVENT_FIELDS,
-	  .synopsis = "expect EVENT|nothing [FIELD VALUE]... [within TIME]" },
+	  .synopsis = "expect EVENT|nothing [FIELD VALUE]... [within TIME] [start]" },
 	{ "await", SCN_AWAIT, .words = "e", .options = BIT(WITHIN),
 	  .fields = EVENT_FIELDS,
 	  .synopsis = "await EVENT [FIELD VALUE]... [within TIME]" },
@@ -146,6 +150,8 @@ static const struct {
 	[SCN_O_NOBODY] = { "nobody" },
 	[SCN_O_CLOSED] = { "closed" },
 	[SCN_O_START] = { "start" },
+	[SCN_O_AS_BUILDER] = { "as-builder" },
+	[SCN_O_UNLESS_BUILDER] = { "unless-builder" },
 };
 
 /* What can be waited for, "users" with a number. */
@@ -306,13 +312,18 @@ static const char *verb_names(struct planner *p, bool runner)
 	return list;
 }
 
+static uint64_t allowed(const struct scn_verb *v)
+{
+	return v->options | (v->runner ? 0 : ROLES);
+}
+
 static const char *option_names(struct planner *p, const struct scn_verb *v)
 {
 	const char *list = "";
 	int i;
 
 	for (i = 0; i < SCN_OPTIONS; i++)
-		if (v->options & SCN_BIT(i) && options[i].name)
+		if (allowed(v) & SCN_BIT(i) && options[i].name)
 			list = scn_printf(p->file, "%s%s%s", list,
 					  *list ? " " : "", options[i].name);
 	if (v->fields && *v->fields != '*')
@@ -641,6 +652,8 @@ static int object_of(struct planner *p, const struct scn_word *w, bool make)
 			  w->text,
 			  suggest(p, list_names(p, s->objects, s->n_objects),
 				  w->text));
+		if (s->n_objects < SCN_OBJECTS_MAX)
+			s->objects[s->n_objects++].name = w->text;
 		return -1;
 	}
 	if (!name_ok(p, w, "an object", REFOBJ_NAME_SIZE))
@@ -661,13 +674,18 @@ static int actor_of(struct planner *p, const struct scn_word *w)
 	struct scn_scenario *s = p->scenario;
 	int i = find_name(s->actors, s->n_actors, w->text);
 
-	if (i < 0)
+	if (i < 0) {
 		scn_error(p->file, &w->loc,
 			  "expected an actor, got '%s'; %s, or declare it before: actor %s",
 			  w->text,
 			  suggest(p, list_names(p, s->actors, s->n_actors),
 				  w->text), w->text);
-	else if (!p->actor[i].alive) {
+		/* once is enough */
+		if (s->n_actors < SCN_ACTORS_MAX) {
+			s->actors[s->n_actors].name = w->text;
+			p->actor[s->n_actors++].alive = true;
+		}
+	} else if (!p->actor[i].alive) {
 		scn_error(p->file, &w->loc,
 			  "expected an actor that is alive, got '%s', which ended at line %d; declare it again: actor %s",
 			  w->text, p->actor[i].gone.line, w->text);
@@ -823,7 +841,7 @@ static bool take_option(struct planner *p, struct scn_step *step,
 
 	*taken = false;
 	for (i = 0; i < SCN_OPTIONS; i++)
-		if (options[i].name && step->verb->options & SCN_BIT(i) &&
+		if (options[i].name && allowed(step->verb) & SCN_BIT(i) &&
 		    !word->quoted && !strcmp(options[i].name, word->text))
 			break;
 	if (i == SCN_OPTIONS)
@@ -1064,7 +1082,7 @@ static bool is_option(const struct scn_verb *verb, const struct scn_word *w)
 	int i;
 
 	for (i = 0; i < SCN_OPTIONS; i++)
-		if (verb->options & SCN_BIT(i) && options[i].name &&
+		if (allowed(verb) & SCN_BIT(i) && options[i].name &&
 		    !w->quoted && !strcmp(options[i].name, w->text))
 			return true;
 	return false;
@@ -1277,8 +1295,8 @@ static bool check_order(struct planner *p, struct scn_step *step)
 	}
 	if (p->actor[a].started != finish) {
 		scn_error(p->file, &step->loc, finish ?
-			  "expected a 'wait ... start' of '%s' before 'finish', got none; start one" :
-			  "expected 'finish' after the 'wait ... start' of '%s', got another step; write 'finish' first",
+			  "expected a step '... start' of '%s' before 'finish', got none; start one" :
+			  "expected 'finish' after the step '... start' of '%s', got another step; write 'finish' first",
 			  p->scenario->actors[a].name);
 		return false;
 	}
@@ -1294,7 +1312,7 @@ static bool check_order(struct planner *p, struct scn_step *step)
 		if (step->expected.set || step->expected.clear ||
 		    step->expected.error) {
 			scn_error(p->file, &step->loc,
-				  "expected no result of a wait that is only started, got one; write it after 'finish ='");
+				  "expected no result of what is only started, got one; write it after 'finish ='");
 			return false;
 		}
 	}

@@ -67,6 +67,8 @@ struct live_actor {
 	int pid;
 	int control;
 	int mailbox;		/* where others send to it */
+	int net;		/* 0: the scenario's network, else a space + 1 */
+	const struct scn_step *started;	/* what "finish" ends */
 };
 
 enum outcome { PASSED, FAILED, SKIPPED };
@@ -75,7 +77,8 @@ enum outcome { PASSED, FAILED, SKIPPED };
 struct play {
 	const struct scn_scenario *scenario;
 	struct live_actor actor[SCN_ACTORS_MAX];
-	uint64_t id[SCN_OBJECTS_MAX];	/* 0: not known */
+	/* of each network, which has names of its own; 0: not known */
+	uint64_t id[SPACES_MAX + 1][SCN_OBJECTS_MAX];
 	struct {
 		const char *name;
 		bool pids;	/* of processes, not networks */
@@ -365,12 +368,26 @@ static int find_space(struct play *p, const struct scn_step *step,
 /*
  * Actors
  */
+static uint64_t id_of(const struct play *p, int actor, int object)
+{
+	uint64_t id = p->id[p->actor[actor].net][object];
+
+	/* what another network has can be asked for, too */
+	return id ? id : p->id[0][object];
+}
+
+struct asking {
+	const struct play *play;
+	int actor;
+};
+
 static uint64_t resolve(const struct scn_condition *c, void *arg)
 {
-	struct play *p = arg;
+	const struct asking *a = arg;
 
-	return c->kind == SCN_PID ? (uint64_t)p->actor[c->number].pid :
-				    p->id[c->number];
+	return c->kind == SCN_PID ?
+	       (uint64_t)a->play->actor[c->number].pid :
+	       id_of(a->play, a->actor, c->number);
 }
 
 static void add_fact(struct scn_facts *f, const char *name, uint64_t number)
@@ -656,7 +673,7 @@ static bool await_birth(struct play *p, const struct scn_step *step, int actor)
 static bool start_actor(struct play *p, const struct scn_step *step)
 {
 	struct live_actor *a = &p->actor[step->peer];
-	int theirs[2], net = -1, pids = -1, own_pids = -1;
+	int theirs[2], net = -1, pids = -1, own_pids = -1, i;
 	struct scn_step opening = *step;
 	const struct scn_verb *v;
 
@@ -705,6 +722,9 @@ static bool start_actor(struct play *p, const struct scn_step *step)
 			    strerror(errno));
 	}
 	a->alive = true;
+	for (i = 0; net >= 0 && i < p->n_spaces; i++)
+		if (p->space[i].fd == net)
+			a->net = i + 1;
 	if (!await_birth(p, step, step->peer))
 		return false;
 	if (step->options & SCN_BIT(SCN_O_CLOSED))
@@ -759,6 +779,8 @@ static bool order(struct play *p, const struct scn_step *step, int actor,
 	enum scn_verb_id id = step->verb->id;
 	bool binds = id == SCN_CREATE || id == SCN_ATTACH || id == SCN_LOOKUP;
 
+	if (id == SCN_FINISH)	/* ordered by its beginning */
+		return true;
 	memset(&o, 0, offsetof(struct scn_order, text));
 	o.verb = id;
 	o.number = step->number;
@@ -770,7 +792,7 @@ static bool order(struct play *p, const struct scn_step *step, int actor,
 	for (i = 0; i < 2; i++) {
 		if (step->object[i] < 0 || (id == SCN_IMPORT && i == 0))
 			continue;
-		o.id[i] = p->id[step->object[i]];
+		o.id[i] = id_of(p, actor, step->object[i]);
 		if (!o.id[i] && !binds)
 			return fail(p, step, "expected an object with an id, got '%s', which no step has made",
 				    p->scenario->objects[step->object[i]].name);
@@ -833,8 +855,9 @@ static void trace(struct play *p, const struct scn_step *step, int pid,
 	       us % 1000, pid, step->text);
 	if (*result)
 		printf(" -> %s", result);
-	if (p->onlooker && step->object[0] >= 0 && p->id[step->object[0]]) {
-		if (!refobj_stat(p->onlooker, p->id[step->object[0]], &stat))
+	if (p->onlooker && step->object[0] >= 0 && step->actor >= 0) {
+		if (!refobj_stat(p->onlooker,
+				 id_of(p, step->actor, step->object[0]), &stat))
 			printf("  [%s: %s, users %u]",
 			       p->scenario->objects[step->object[0]].name,
 			       refobj_strstate(stat.state), stat.users);
@@ -864,11 +887,14 @@ static bool complete(struct play *p, const struct scn_step *step, int actor,
 {
 	struct live_actor *a = &p->actor[actor];
 	enum scn_verb_id id = step->verb->id;
+	struct asking asking = { .play = p, .actor = actor };
 	struct scn_facts facts;
 	char why[512];
 	int how;
 
 	*again = false;
+	if (id == SCN_FINISH && a->started->verb->id == SCN_EXPECT)
+		return complete(p, a->started, actor, reply, until, again);
 	if (reply->kind == SCN_REPLY_BORN && id != SCN_EXIT) {
 		if (id != SCN_EXEC)
 			return fail(p, step, "expected a reply, got a new process");
@@ -886,14 +912,15 @@ static bool complete(struct play *p, const struct scn_step *step, int actor,
 	}
 	if (id == SCN_FORK && !reply->ret) {
 		p->actor[step->peer].alive = true;
+		p->actor[step->peer].net = a->net;
 		if (!await_birth(p, step, step->peer))
 			return false;
 	} else if (id == SCN_FORK) {
 		close(p->actor[step->peer].control);
 		close(p->actor[step->peer].mailbox);
 	}
-	if (reply->ret >= 0 && reply->id)
-		p->id[step->object[0] >= 0 ? step->object[0] : 0] = reply->id;
+	if (reply->ret >= 0 && reply->id && step->object[0] >= 0)
+		p->id[a->net][step->object[0]] = reply->id;
 	make_facts(&facts, step, reply);
 	if (id != SCN_AWAIT || !reply->has_event)
 		trace(p, step, a->pid, result_text(reply));
@@ -906,7 +933,8 @@ static bool complete(struct play *p, const struct scn_step *step, int actor,
 		return fail(p, step, "expected the event within %lld ms, got none",
 			    (long long)deadline_of(step));
 	}
-	if (scn_match(&step->expected, &facts, resolve, p, why, sizeof(why))) {
+	if (scn_match(&step->expected, &facts, resolve, &asking, why,
+		      sizeof(why))) {
 		if (id == SCN_AWAIT)
 			trace(p, step, a->pid, result_text(reply));
 		return true;
@@ -943,6 +971,7 @@ static bool start(struct play *p, const struct scn_step *step)
 
 	if (!order(p, step, step->actor, deadline_of(step)))
 		return false;
+	a->started = step;
 	ret = hear(p, step->actor, &reply, until);
 	if (ret <= 0 || reply.kind != SCN_REPLY_STARTED)
 		return no_reply(p, step, step->actor, ret > 0 ? -EPROTO : ret);
@@ -958,18 +987,6 @@ static bool start(struct play *p, const struct scn_step *step)
 					interrupted ? -EINTR : -ETIMEDOUT);
 	}
 	return true;
-}
-
-static bool finish(struct play *p, const struct scn_step *step)
-{
-	struct scn_reply reply = { .kind = SCN_REPLY_DONE };
-	int64_t until = now() + deadline_of(step) * NSEC_PER_MSEC;
-	int ret = hear(p, step->actor, &reply, until);
-	bool again;
-
-	if (ret <= 0)
-		return no_reply(p, step, step->actor, ret);
-	return complete(p, step, step->actor, &reply, until, &again);
 }
 
 /*
@@ -1190,8 +1207,6 @@ static bool do_step(struct play *p, const struct scn_step *step)
 		return true;
 	case SCN_TOGETHER:
 		return together(p, step);
-	case SCN_FINISH:
-		return finish(p, step);
 	default:
 		if (step->options & SCN_BIT(SCN_O_START))
 			return start(p, step);
@@ -1215,8 +1230,8 @@ static void destroy_leftovers(struct play *p)
 		if (refobj_open(&session) < 0)
 			continue;
 		for (i = 0; i < p->scenario->n_objects; i++)
-			if (p->id[i])
-				refobj_destroy(session, p->id[i]);
+			if (p->id[k + 1][i])
+				refobj_destroy(session, p->id[k + 1][i]);
 		refobj_close(session);
 	}
 	if (p->n_spaces && setns(p->own_net, CLONE_NEWNET))
@@ -1459,9 +1474,10 @@ static enum outcome run_file(const char *path, size_t number,
 		outcome = play_file(file, list);
 	}
 	fclose(to);
-	free(errors);
-	scn_free(file);
 	if (files) {
+		if (*errors)
+			json_object_object_add(o, "errors",
+					       json_object_new_string(errors));
 		json_object_object_add(o, "result",
 			json_object_new_string(outcomes[outcome]));
 		json_object_object_add(o, "scenarios", list);
@@ -1471,6 +1487,8 @@ static enum outcome run_file(const char *path, size_t number,
 		       number, path, outcome == SKIPPED ? " # SKIP" : "");
 		fflush(stdout);
 	}
+	free(errors);
+	scn_free(file);
 	return outcome;
 }
 
