@@ -9,6 +9,7 @@ top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 n=0 bad=0
+generated=$top/build/userspace/obj/refctl/scenario
 
 # t NAME COMMAND...: one result; the output of a failure is shown
 t() {
@@ -75,6 +76,76 @@ fails_with() {
 	! "$@" >"$dir/said" 2>&1 && cat "$dir/said" && grep -q -- "$want" "$dir/said"
 }
 
+# What reads scenarios, with sanitizers; "expect" is apart, to be spoilt.
+scenario_cc() {
+	gcc-12 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -std=gnu11 \
+		-D_GNU_SOURCE -Wall -Wextra -Werror -Wno-unused-function \
+		-I"$top/userspace/refctl/scenario" -I"$generated" \
+		-I"$top/userspace/lib" -isystem "$top/module/uapi" "$@"
+}
+
+scenario_builds() {
+	local source
+	make -s -C "$top/userspace" "$generated/parse.c" "$generated/lex.c" || return
+	for source in "$generated"/{parse,lex}.c \
+		"$top"/userspace/refctl/{util,scenario/plan,scenario/expect}.c \
+		"$top"/selftests/{scenario_test,fuzz/scenario_fuzz}.c; do
+		scenario_cc -c "$source" -o "$dir/$(basename "$source" .c).o" || return
+	done
+	link_scenario scenario_test expect && link_scenario scenario_fuzz expect
+}
+
+# link_scenario PROGRAM EXPECT
+link_scenario() {
+	scenario_cc "$dir/$1.o" "$dir"/{parse,lex,plan,util}.o "$dir/$2.o" \
+		"$top/build/userspace/librefobj.a" -pthread -o "$dir/$1"
+}
+
+scenario_passes() {
+	"$dir/scenario_test" >"$dir/tap" || { grep -A 2 '^not ok' "$dir/tap"; return 1; }
+}
+
+# What is planted in the logic of expectations must make its test fail.
+planted_bugs_are_caught() {
+	local bug missed=0
+	while read -r bug; do
+		perl -0pe "$bug" "$top/userspace/refctl/scenario/expect.c" >"$dir/spoilt.c"
+		if cmp -s "$top/userspace/refctl/scenario/expect.c" "$dir/spoilt.c"; then
+			echo "nothing to spoil: $bug"
+			missed=1
+			continue
+		fi
+		scenario_cc -Wno-error -w -c "$dir/spoilt.c" -o "$dir/spoilt.o" &&
+			link_scenario scenario_test spoilt || return
+		if scenario_passes >/dev/null 2>&1; then
+			echo "not caught: $bug"
+			missed=1
+		fi
+	done <<-'END'
+		s/order == 0/order >= 0/
+		s/order != 0/order > 0/
+		s/order < 0/order <= 0/
+		s/order <= 0/order < 0/
+		s/order > 0/order >= 0/
+		s/order >= 0/order > 0/
+		s/if \(expected->error == -facts->ret\)/if (expected->error)/
+		s/if \(expected->error == -facts->ret\)/if (1)/
+		s/if \(expected->error\)\n/if (0)\n/
+		s/expected->set & bits/expected->clear & bits/
+		s/expected->clear & bits/expected->set & bits/
+		s/expected->has_number &&/0 &&/
+		s/expected->text &&\n/0 &&\n/
+		s/if \(!match_condition/if (0 && !match_condition/
+		s/for \(c = expected->conditions; c; c = c->next\)/if ((c = expected->conditions))/
+		s/if \(!fact\)/if (0)/
+		s/\(got > wanted\) - \(got < wanted\)/(got < wanted) - (got > wanted)/
+		s/c->kind == SCN_NUMBER \? c->number :/1 ? c->number :/
+		s/strcmp\(text, c->text\)\)/0)/
+	END
+	link_scenario scenario_test expect
+	return $missed
+}
+
 echo "TAP version 13"
 t "uapi headers compile as C11" compiles gcc -x c -std=c11
 t "uapi headers compile as C++11" compiles g++ -x c++ -std=c++11
@@ -93,6 +164,10 @@ t "make without kernel headers says what to install" \
 	fails_with 'make KDIR=' make -C "$top" module KDIR=/nonexistent
 t "the syzkaller description agrees with the header" \
 	"$top/selftests/fuzz/check-syzlang"
+t "scenarios: build with sanitizers" scenario_builds
+t "scenarios: parser, plan, errors and expectations" scenario_passes
+t "scenarios: planted bugs are caught" planted_bugs_are_caught
+t "scenarios: fuzzed" "$dir/scenario_fuzz" 3000 "${RANDOM}" "$top"/selftests/scenarios/*.scn
 t "make help" make -C "$top" help
 echo "1..$n"
 ((bad == 0))

@@ -12,7 +12,7 @@
 #include "scenario.h"
 
 /* Statements evaluated in one file, steps or not. */
-#define WORK_MAX	2000000
+#define WORK_MAX	400000
 
 #define BIT(o)		SCN_BIT(SCN_O_##o)
 /* Of every step of an actor. */
@@ -512,47 +512,70 @@ static bool want_time(struct planner *p, const struct scn_word *w, int64_t *ms)
 	return false;
 }
 
+/* @a op @b in @a. False: complained. */
+static bool calculate(struct planner *p, int64_t *a, const struct scn_word *op,
+		      int64_t b)
+{
+	if (!b && strchr("/%", *op->text)) {
+		scn_error(p->file, &op->next->loc,
+			  "expected a divisor, got 0; divide by something else");
+		return false;
+	}
+	switch (*op->text) {
+	case '+':
+		*a += b;
+		break;
+	case '-':
+		*a -= b;
+		break;
+	case '*':
+		*a *= b;
+		break;
+	case '/':
+		*a /= b;
+		break;
+	default:
+		*a %= b;
+	}
+	if (*a >= INT32_MIN && *a <= INT32_MAX)
+		return true;
+	scn_error(p->file, &op->loc,
+		  "expected a result of 32 bits, got %lld; use smaller numbers",
+		  (long long)*a);
+	return false;
+}
+
+/* A value alone is any text; with operators, of which * / % come first, a number. */
 static bool evaluate(struct planner *p, struct scn_word *w, const char **text)
 {
-	int64_t left, right;
+	int64_t sum = 0, term, next;
+	struct scn_word *op, *pending = NULL;
 
 	*text = w->text;
 	if (!w->next)
 		return true;
-	if (!want_number(p, w, INT32_MIN, INT32_MAX, &left))
+	if (!want_number(p, w, INT32_MIN, INT32_MAX, &term))
 		return false;
-	for (w = w->next; w; w = w->next->next) {
-		if (!want_number(p, w->next, INT32_MIN, INT32_MAX, &right))
+	for (op = w->next; op; op = op->next->next) {
+		if (!want_number(p, op->next, INT32_MIN, INT32_MAX, &next))
 			return false;
-		if (!right && strchr("/%", *w->text)) {
-			scn_error(p->file, &w->next->loc,
-				  "expected a divisor, got 0; divide by something else");
+		if (strchr("*/%", *op->text)) {
+			if (!calculate(p, &term, op, next))
+				return false;
+			continue;
+		}
+		if (!pending)
+			sum = term;
+		else if (!calculate(p, &sum, pending, term))
 			return false;
-		}
-		switch (*w->text) {
-		case '+':
-			left += right;
-			break;
-		case '-':
-			left -= right;
-			break;
-		case '*':
-			left *= right;
-			break;
-		case '/':
-			left /= right;
-			break;
-		default:
-			left %= right;
-		}
-		if (left < INT32_MIN || left > INT32_MAX) {
-			scn_error(p->file, &w->loc,
-				  "expected a result of 32 bits, got %lld; use smaller numbers",
-				  (long long)left);
-			return false;
-		}
+		pending = op;
+		term = next;
 	}
-	*text = scn_printf(p->file, "%lld", (long long)left);
+	if (!pending)
+		sum = term;
+	else if (!calculate(p, &sum, pending, term))
+		return false;
+	*text = scn_printf(p->file, "%lld", (long long)sum);
 	return true;
 }
 
@@ -1245,20 +1268,26 @@ static const char *line_text(struct planner *p, const struct scn_word *target,
 			     const struct scn_word *words,
 			     const struct scn_word *results)
 {
-	char *text = scn_printf(p->file, "%s%s", target ? target->text : "",
-				target ? ":" : "");
+	const struct scn_word *w;
+	const char *copy;
+	char *text;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
 
-	for (; words; words = words->next)
-		text = scn_printf(p->file,
-				  words->quoted ? "%s%s\"%.60s\"" : "%s%s%.60s",
-				  text, *text ? " " : "", words->text);
-	for (; results; results = results->next) {
-		text = scn_printf(p->file,
-				  results->quoted ? "%s%s\"%.60s\"" : "%s%s%.60s",
-				  text, strchr(text, '=') ? " " : " = ",
-				  results->text);
-	}
-	return text;
+	if (!f)
+		abort();
+	if (target)
+		fprintf(f, "%s: ", target->text);
+	for (w = words; w; w = w->next)
+		fprintf(f, w->quoted ? "%s\"%.60s\"" : "%s%.60s",
+			w == words ? "" : " ", w->text);
+	for (w = results; w; w = w->next)
+		fprintf(f, w->quoted ? "%s\"%.60s\"" : "%s%.60s",
+			w == results ? " = " : " ", w->text);
+	fclose(f);
+	copy = scn_strndup(p->file, text, size);
+	free(text);
+	return copy;
 }
 
 static void actor_gone(struct planner *p, int actor, const struct scn_loc *loc)
