@@ -146,6 +146,22 @@ planted_bugs_are_caught() {
 	return $missed
 }
 
+# Every verb, option, result and field of the language is in its manual page.
+scenario_manual_is_complete() {
+	local word missing=0
+	for word in $(sed -nE 's/^\t(\{|\[SCN_O_[A-Z_]*\] = \{) "([a-z-]+)".*/\2/p
+			s/^\t *\.(results|fields) = "([^"*]+)".*/\2/p' \
+			"$top/userspace/refctl/scenario/plan.c") \
+		$(sed -nE '/define STAT_FIELDS/,/define EVENT_FIELDS/s/.*"([^"]+)".*/\1/p' \
+			"$top/userspace/refctl/scenario/plan.c"); do
+		grep -qE "^\\.(It Ic|Ic|Cm).*\\b$word\\b|^\\.It .*Cm $word\\b" \
+			"$top/userspace/man/refobj-scenario.5" && continue
+		echo "not in the manual page: $word"
+		missing=1
+	done
+	return $missing
+}
+
 echo "TAP version 13"
 t "uapi headers compile as C11" compiles gcc -x c -std=c11
 t "uapi headers compile as C++11" compiles g++ -x c++ -std=c++11
@@ -167,6 +183,7 @@ t "the syzkaller description agrees with the header" \
 t "scenarios: build with sanitizers" scenario_builds
 t "scenarios: parser, plan, errors and expectations" scenario_passes
 t "scenarios: planted bugs are caught" planted_bugs_are_caught
+t "scenarios: the manual page is complete" scenario_manual_is_complete
 t "scenarios: fuzzed" "$dir/scenario_fuzz" 3000 "${RANDOM}" "$top"/selftests/scenarios/*.scn
 t "make help" make -C "$top" help
 echo "1..$n"
