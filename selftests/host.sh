@@ -138,7 +138,7 @@ planted_bugs_are_caught() {
 		s/if \(!match_condition/if (0 && !match_condition/
 		s/for \(c = expected->conditions; c; c = c->next\)/if ((c = expected->conditions))/
 		s/if \(!fact\)/if (0)/
-		s/\(got > wanted\) - \(got < wanted\)/(got < wanted) - (got > wanted)/
+		s/got > wanted \? 1/got > wanted ? -1/
 		s/c->kind == SCN_NUMBER \? c->number :/1 ? c->number :/
 		s/strcmp\(text, c->text\)\)/0)/
 	END

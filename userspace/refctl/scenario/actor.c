@@ -21,6 +21,9 @@
 
 #define NAMED_MAX	64
 
+/* Not what a call returns that needs none. */
+#define NEEDS_SESSION	1
+
 static struct {
 	int control;
 	int mailbox;
@@ -138,7 +141,8 @@ static int open_session(const struct scn_order *o)
 	if (ret < 0)
 		self.session[i].session = NULL;
 	else
-		strcpy(self.session[i].name, o->session);
+		snprintf(self.session[i].name, sizeof(self.session[i].name),
+			 "%s", o->session);
 	return ret;
 }
 
@@ -165,7 +169,8 @@ static int keep_descriptor(const char *name, int fd)
 	}
 	for (i = 0; i < NAMED_MAX; i++)
 		if (!*self.descriptor[i].name) {
-			strcpy(self.descriptor[i].name, name);
+			snprintf(self.descriptor[i].name,
+				 sizeof(self.descriptor[i].name), "%s", name);
 			self.descriptor[i].fd = fd;
 			return 0;
 		}
@@ -442,7 +447,7 @@ static int receive_descriptor(const char *name)
 	return keep_descriptor(name, fd < 0 ? -EBADF : fd);
 }
 
-/* What needs no session; -ENOSYS for the rest. */
+/* What needs no session; NEEDS_SESSION for the rest. */
 static int without_session(const struct scn_order *o, const int *fds)
 {
 	struct refobj_session **s;
@@ -470,7 +475,7 @@ static int without_session(const struct scn_order *o, const int *fds)
 	case SCN_EXIT:
 		_exit(o->number);
 	default:
-		return -ENOSYS;
+		return NEEDS_SESSION;
 	}
 }
 
@@ -586,7 +591,7 @@ void scn_actor(int control, int mailbox)
 			fds[0] = -1;
 		} else {
 			reply.ret = without_session(&order, fds);
-			if (reply.ret == -ENOSYS) {
+			if (reply.ret == NEEDS_SESSION) {
 				s = find_session(order.session);
 				reply.ret = s ? with_session(*s, &order, &reply) :
 						-EBADF;

@@ -70,6 +70,7 @@ static bool match_condition(const struct scn_condition *c,
 {
 	const struct scn_fact *fact = find(facts, c->field);
 	int64_t wanted, got;
+	int order;
 
 	if (!fact)
 		return differs(why, size, "expected %s %s%s, got no %s",
@@ -85,7 +86,8 @@ static bool match_condition(const struct scn_condition *c,
 	wanted = c->kind == SCN_NUMBER ? c->number :
 					 (int64_t)resolve(c, arg);
 	got = (int64_t)fact->number;
-	if (compare(c->op, (got > wanted) - (got < wanted)))
+	order = got > wanted ? 1 : got < wanted ? -1 : 0;
+	if (compare(c->op, order))
 		return true;
 	if (!strcmp(c->field, "mode"))
 		return differs(why, size, "expected mode %s%04llo, got %04llo",

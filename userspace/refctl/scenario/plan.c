@@ -33,11 +33,15 @@ const struct scn_verb scn_verbs[] = {
 	{ "create", SCN_CREATE, .words = "O",
 	  .options = NEW_OBJECT | BIT(INITIAL) | BIT(UNNAMED),
 	  .results = "first builder",
-	  .synopsis = "create OBJECT [persistent] [build] [unnamed] [initial N] [mode N] [type WORD] [linger TIME]" },
+	  .synopsis =
+		"create OBJECT [persistent] [build] [unnamed] [initial N] [mode N] [type WORD] [linger TIME]",
+	},
 	{ "attach", SCN_ATTACH, .words = "O",
 	  .options = NEW_OBJECT | BIT(COUNT) | BIT(EXISTING),
 	  .results = "first builder created",
-	  .synopsis = "attach OBJECT [existing] [count N] [persistent] [build] [mode N] [type WORD] [linger TIME]" },
+	  .synopsis =
+		"attach OBJECT [existing] [count N] [persistent] [build] [mode N] [type WORD] [linger TIME]",
+	},
 	{ "lookup", SCN_LOOKUP, .words = "O", .options = BIT(TYPE),
 	  .synopsis = "lookup OBJECT [type WORD]" },
 	{ "acquire", SCN_ACQUIRE, .words = "o",
@@ -57,14 +61,14 @@ const struct scn_verb scn_verbs[] = {
 	  .fields = "total sessions fds objects kind count pid uid why",
 	  .synopsis = "holders OBJECT" },
 	{ "destroy", SCN_DESTROY, .words = "o", .synopsis = "destroy OBJECT" },
-	{ "why", SCN_WHY, .words = "ot", .synopsis = "why OBJECT TEXT" },
-	{ "publish", SCN_PUBLISH, .words = "o?t", .options = BIT(TIMES),
+	{ "why", SCN_WHY, .words = "ox", .synopsis = "why OBJECT TEXT" },
+	{ "publish", SCN_PUBLISH, .words = "o?x", .options = BIT(TIMES),
 	  .synopsis = "publish OBJECT [TEXT [times N]]" },
-	{ "set", SCN_SET, .words = "ot", .options = BIT(TIMES) | BIT(VERSION),
+	{ "set", SCN_SET, .words = "ox", .options = BIT(TIMES) | BIT(VERSION),
 	  .synopsis = "set OBJECT TEXT [times N] [version N]" },
 	{ "get", SCN_GET, .words = "o", .result = 't',
 	  .fields = "version size", .synopsis = "get OBJECT" },
-	{ "set-file", SCN_SET_FILE, .words = "ot", .options = BIT(TIMES),
+	{ "set-file", SCN_SET_FILE, .words = "ox", .options = BIT(TIMES),
 	  .synopsis = "set-file OBJECT TEXT [times N]" },
 	{ "get-file", SCN_GET_FILE, .words = "o", .result = 't',
 	  .fields = "size", .synopsis = "get-file OBJECT" },
@@ -85,7 +89,9 @@ const struct scn_verb scn_verbs[] = {
 	{ "wait", SCN_WAIT, .words = "ou",
 	  .options = BIT(WITHIN) | BIT(BUILD) | BIT(START),
 	  .results = "builder",
-	  .synopsis = "wait OBJECT idle|active|ready|dead|users N [build] [within TIME] [start]" },
+	  .synopsis =
+		"wait OBJECT idle|active|ready|dead|users N [build] [within TIME] [start]",
+	},
 	{ "finish", SCN_FINISH, .words = "", .options = BIT(WITHIN),
 	  .results = "builder", .synopsis = "finish [within TIME]" },
 	{ "expect", SCN_EXPECT, .words = "e",
@@ -104,13 +110,15 @@ const struct scn_verb scn_verbs[] = {
 	{ "actor", SCN_ACTOR, true, .words = "A+",
 	  .options = BIT(USER) | BIT(GROUP) | BIT(NETNS) | BIT(PIDNS) |
 		     BIT(CLOSED),
-	  .synopsis = "actor ACTOR... [user N] [group N] [netns WORD] [pidns WORD] [closed]" },
+	  .synopsis =
+		"actor ACTOR... [user N] [group N] [netns WORD] [pidns WORD] [closed]",
+	},
 	{ "kill", SCN_KILL, true, .words = "a+",
 	  .synopsis = "kill ACTOR..." },
 	{ "counters", SCN_COUNTERS, true, .words = "", .fields = "*",
 	  .synopsis = "counters COUNTER VALUE..." },
-	{ "log", SCN_LOG, true, .words = "t", .synopsis = "log TEXT" },
-	{ "no-log", SCN_NO_LOG, true, .words = "t", .synopsis = "no-log TEXT" },
+	{ "log", SCN_LOG, true, .words = "x", .synopsis = "log TEXT" },
+	{ "no-log", SCN_NO_LOG, true, .words = "x", .synopsis = "no-log TEXT" },
 	{ "barrier", SCN_BARRIER, true, .words = "", .synopsis = "barrier" },
 	{ "deadline", SCN_DEADLINE, true, .words = "d",
 	  .synopsis = "deadline TIME" },
@@ -155,7 +163,7 @@ static const struct {
 };
 
 /* What can be waited for, "users" with a number. */
-static const char *const untils[] = {
+static const char *const until_names[] = {
 	[REFOBJ_UNTIL_IDLE] = "idle", [REFOBJ_UNTIL_ACTIVE] = "active",
 	[REFOBJ_UNTIL_READY] = "ready", [REFOBJ_UNTIL_USERS] = "users",
 	[REFOBJ_UNTIL_DEAD] = "dead",
@@ -476,7 +484,7 @@ static bool number_of(const char *text, int64_t *n)
 static bool want_number(struct planner *p, const struct scn_word *w,
 			int64_t min, int64_t max, int64_t *n)
 {
-	if (w && !w->quoted && number_of(w->text, n) && *n >= min && *n <= max)
+	if (!w->quoted && number_of(w->text, n) && *n >= min && *n <= max)
 		return true;
 	scn_error(p->file, &w->loc,
 		  "expected a number from %lld to %lld, got '%s'; write it in digits",
@@ -516,7 +524,7 @@ static bool want_time(struct planner *p, const struct scn_word *w, int64_t *ms)
 static bool calculate(struct planner *p, int64_t *a, const struct scn_word *op,
 		      int64_t b)
 {
-	if (!b && strchr("/%", *op->text)) {
+	if (!b && (*op->text == '/' || *op->text == '%')) {
 		scn_error(p->file, &op->next->loc,
 			  "expected a divisor, got 0; divide by something else");
 		return false;
@@ -534,8 +542,11 @@ static bool calculate(struct planner *p, int64_t *a, const struct scn_word *op,
 	case '/':
 		*a /= b;
 		break;
-	default:
+	case '%':
 		*a %= b;
+		break;
+	default:
+		return false;
 	}
 	if (*a >= INT32_MIN && *a <= INT32_MAX)
 		return true;
@@ -799,7 +810,7 @@ static bool take_condition(struct planner *p, struct scn_step *step,
 		return false;
 	}
 	if (!strcmp(c->field, "cause") &&
-	    (strncmp(value->text, "signal-", 7) || !value->text[7]) &&
+	    (strncmp(value->text, "signal-", 7) != 0 || !value->text[7]) &&
 	    !among(causes, value->text)) {
 		scn_error(p->file, &value->loc,
 			  "expected a cause, got '%s'; %s", value->text,
@@ -1003,7 +1014,7 @@ static bool take_word(struct planner *p, struct scn_step *step, char kind,
 			return false;
 		step->words[n_words] = w->text;
 		break;
-	case 't':
+	case 'x':
 		if (strlen(w->text) > SCN_TEXT_MAX) {
 			scn_error(p->file, &w->loc,
 				  "expected a text of at most %d bytes, got %zu; use 'times'",
@@ -1043,10 +1054,10 @@ static bool take_word(struct planner *p, struct scn_step *step, char kind,
 		step->expected.conditions = c;
 		break;
 	case 'u':
-		for (i = 1; i < (int)ARRAY_SIZE(untils); i++)
-			if (!strcmp(untils[i], w->text))
+		for (i = 1; i < (int)ARRAY_SIZE(until_names); i++)
+			if (!strcmp(until_names[i], w->text))
 				break;
-		if (i == ARRAY_SIZE(untils)) {
+		if (i == ARRAY_SIZE(until_names)) {
 			scn_error(p->file, &w->loc,
 				  "expected what to wait for, got '%s'; %s",
 				  w->text, suggest(p, "idle active ready users dead",
@@ -1084,7 +1095,7 @@ static const char *kind_name(char kind)
 		return "a descriptor";
 	case 's':
 		return "a session";
-	case 't':
+	case 'x':
 		return "a text";
 	case 'd':
 		return "a time";
@@ -1207,6 +1218,7 @@ static bool take_results(struct planner *p, struct scn_step *step,
 	}
 	while (w) {
 		bool no = !strncmp(w->text, "not-", 4);
+		const char *word = no ? w->text + 4 : w->text;
 
 		if (!take_option(p, step, &w, &taken))
 			return false;
@@ -1220,8 +1232,8 @@ static bool take_results(struct planner *p, struct scn_step *step,
 		} else if (!w->quoted && scn_errno(w->text) && !e->error) {
 			e->error = scn_errno(w->text);
 		} else if (!w->quoted && verb->results &&
-			   among(verb->results, w->text + 4 * no)) {
-			unsigned int bit = result_bit(w->text + 4 * no);
+			   among(verb->results, word)) {
+			unsigned int bit = result_bit(word);
 
 			if (no)
 				e->clear |= bit;
@@ -1316,17 +1328,22 @@ static bool check_order(struct planner *p, struct scn_step *step)
 		}
 		if (step->verb->id == SCN_KILL)
 			actor_gone(p, step->peer, &step->loc);
-		for (a = 0; step->verb->id == SCN_LEAVE_NOTHING &&
-			    a < p->scenario->n_actors; a++)
+		if (step->verb->id != SCN_LEAVE_NOTHING)
+			return true;
+		for (a = 0; a < p->scenario->n_actors; a++)
 			if (p->actor[a].alive)
 				actor_gone(p, a, &step->loc);
 		return true;
 	}
 	if (p->actor[a].started != finish) {
-		scn_error(p->file, &step->loc, finish ?
-			  "expected a step '... start' of '%s' before 'finish', got none; start one" :
-			  "expected 'finish' after the step '... start' of '%s', got another step; write 'finish' first",
-			  p->scenario->actors[a].name);
+		if (finish)
+			scn_error(p->file, &step->loc,
+				  "expected a step '... start' of '%s' before 'finish', got none; start one",
+				  p->scenario->actors[a].name);
+		else
+			scn_error(p->file, &step->loc,
+				  "expected 'finish' after the step '... start' of '%s', got another step; write 'finish' first",
+				  p->scenario->actors[a].name);
 		return false;
 	}
 	if (finish)
@@ -1364,7 +1381,7 @@ static bool command(struct planner *p, const struct scn_stmt *stmt)
 	int actor = -1;
 
 	if (!expand_all(p, stmt->words, &words) ||
-	    !expand_all(p, stmt->results, &results))
+	    !expand_all(p, stmt->results, &results) || !words)
 		return false;
 	if (stmt->target) {
 		char *dot;
@@ -1402,9 +1419,12 @@ static bool command(struct planner *p, const struct scn_stmt *stmt)
 		for (other = scn_verbs; other->name; other++)
 			if (!strcmp(other->name, words->text))
 				break;
-		if (other->name)
-			scn_error(p->file, &words->loc, other->runner ?
-				  "expected a verb of an actor, got '%s'; write it without the actor" :
+		if (other->name && other->runner)
+			scn_error(p->file, &words->loc,
+				  "expected a verb of an actor, got '%s'; write it without the actor",
+				  words->text);
+		else if (other->name)
+			scn_error(p->file, &words->loc,
 				  "expected a statement, got the verb '%s'; say who does it: ACTOR: %s",
 				  words->text, other->synopsis);
 		else
@@ -1434,7 +1454,9 @@ static bool command(struct planner *p, const struct scn_stmt *stmt)
 		step->verb = verb;
 		step->actor = actor;
 		step->session = session;
-		step->object[0] = step->object[1] = step->peer = -1;
+		step->object[0] = -1;
+		step->object[1] = -1;
+		step->peer = -1;
 		if (!take_words(p, step, words, again, &again))
 			return false;
 		if (results && !take_results(p, step, results))
@@ -1453,7 +1475,7 @@ static bool command(struct planner *p, const struct scn_stmt *stmt)
 	return true;
 }
 
-static bool statements(struct planner *p, const struct scn_stmt *stmt);
+static bool plan_statements(struct planner *p, const struct scn_stmt *stmt);
 
 static bool block(struct planner *p, const struct scn_stmt *body, bool wall)
 {
@@ -1461,7 +1483,7 @@ static bool block(struct planner *p, const struct scn_stmt *body, bool wall)
 	bool ok;
 
 	p->frame = &frame;
-	ok = statements(p, body);
+	ok = plan_statements(p, body);
 	p->frame = frame.up;
 	return ok;
 }
@@ -1507,7 +1529,7 @@ static bool call(struct planner *p, const struct scn_stmt *stmt)
 	for (name = d->stmt->words, a = arguments; a;
 	     name = name->next, a = a->next)
 		set_variable(p, name->text, a->text);
-	ok = statements(p, d->stmt->body);
+	ok = plan_statements(p, d->stmt->body);
 	p->frame = frame.up;
 	return ok;
 }
@@ -1527,7 +1549,7 @@ static bool repeat(struct planner *p, const struct scn_stmt *stmt)
 		if (stmt->target)
 			set_variable(p, stmt->target->text,
 				     scn_printf(p->file, "%lld", (long long)i));
-		ok = statements(p, stmt->body);
+		ok = plan_statements(p, stmt->body);
 		p->frame = frame.up;
 		if (!ok)
 			return false;
@@ -1547,7 +1569,7 @@ static bool for_each(struct planner *p, const struct scn_stmt *stmt)
 
 		p->frame = &frame;
 		set_variable(p, stmt->target->text, v->text);
-		ok = statements(p, stmt->body);
+		ok = plan_statements(p, stmt->body);
 		p->frame = frame.up;
 		if (!ok)
 			return false;
@@ -1555,22 +1577,27 @@ static bool for_each(struct planner *p, const struct scn_stmt *stmt)
 	return true;
 }
 
-static bool parallel(struct planner *p, const struct scn_stmt *stmt)
+static bool plan_parallel(struct planner *p, const struct scn_stmt *stmt)
 {
 	struct scn_step *step, **end = p->end;
 	bool ok;
 
-	if (!p->scenario || p->parallel) {
-		scn_error(p->file, &stmt->loc, p->parallel ?
-			  "expected steps in 'parallel', got another 'parallel'; all in one block runs together already" :
+	if (!p->scenario) {
+		scn_error(p->file, &stmt->loc,
 			  "expected 'parallel' within a scenario, got it outside; write: scenario \"TITLE\" { ... }");
+		return false;
+	}
+	if (p->parallel) {
+		scn_error(p->file, &stmt->loc,
+			  "expected steps in 'parallel', got another 'parallel'; all in one block runs together already");
 		return false;
 	}
 	step = scn_alloc(p->file, sizeof(*step));
 	step->loc = stmt->loc;
 	step->verb = &together;
 	step->text = "parallel";
-	step->actor = step->peer = -1;
+	step->actor = -1;
+	step->peer = -1;
 	p->end = &step->body;
 	p->parallel = true;
 	ok = block(p, stmt->body, false);
@@ -1580,7 +1607,7 @@ static bool parallel(struct planner *p, const struct scn_stmt *stmt)
 	return ok;
 }
 
-static bool scenario(struct planner *p, const struct scn_stmt *stmt)
+static bool plan_scenario(struct planner *p, const struct scn_stmt *stmt)
 {
 	struct scn_scenario *s;
 	struct scn_word *title = expand(p, stmt->words);
@@ -1628,7 +1655,7 @@ static bool scenario(struct planner *p, const struct scn_stmt *stmt)
 	return ok;
 }
 
-static bool define(struct planner *p, const struct scn_stmt *stmt)
+static bool plan_definition(struct planner *p, const struct scn_stmt *stmt)
 {
 	struct definition *d;
 
@@ -1652,7 +1679,8 @@ static bool let(struct planner *p, const struct scn_stmt *stmt)
 	struct scn_word *words;
 	const char *text;
 
-	if (!expand_all(p, stmt->words, &words) || !evaluate(p, words, &text))
+	if (!expand_all(p, stmt->words, &words) || !words ||
+	    !evaluate(p, words, &text))
 		return false;
 	set_variable(p, stmt->target->text, text);
 	return true;
@@ -1690,7 +1718,7 @@ static bool statement(struct planner *p, const struct scn_stmt *s)
 	case SCN_LET:
 		return let(p, s);
 	case SCN_DEFINE:
-		return define(p, s);
+		return plan_definition(p, s);
 	case SCN_CALL:
 		return call(p, s);
 	case SCN_REPEAT:
@@ -1698,13 +1726,15 @@ static bool statement(struct planner *p, const struct scn_stmt *s)
 	case SCN_FOR:
 		return for_each(p, s);
 	case SCN_PARALLEL:
-		return parallel(p, s);
+		return plan_parallel(p, s);
 	case SCN_SCENARIO:
-		return scenario(p, s);
+		return plan_scenario(p, s);
 	case SCN_INCLUDE:
-		return statements(p, s->body);
+		return plan_statements(p, s->body);
 	case SCN_IF:
-		if (!expand_all(p, s->words, &words))
+		/* three, as the grammar has it */
+		if (!expand_all(p, s->words, &words) || !words ||
+		    !words->next || !words->next->next)
 			return false;
 		is = condition(p, words);
 		return is >= 0 && block(p, is ? s->body : s->other, false);
@@ -1716,7 +1746,7 @@ static bool statement(struct planner *p, const struct scn_stmt *s)
  * Goes on after an error, so that one run tells of many; but a loop in which
  * one was made is over.
  */
-static bool statements(struct planner *p, const struct scn_stmt *s)
+static bool plan_statements(struct planner *p, const struct scn_stmt *s)
 {
 	bool ok = true;
 
@@ -1754,5 +1784,5 @@ bool scn_plan(struct scn_file *file, uint64_t seed)
 	file->random = seed * 0x9e3779b97f4a7c15 + 1;
 	if (file->errors)
 		return false;
-	return statements(&p, file->statements) && !file->errors;
+	return plan_statements(&p, file->statements) && !file->errors;
 }

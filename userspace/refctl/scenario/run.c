@@ -47,10 +47,11 @@ static struct {
 	int actor[2];		/* the sockets of --actor; 0: none */
 	bool root;		/* before any user namespace */
 	bool spaces;		/* scenarios have network namespaces of their own */
-	unsigned int slow;	/* factor of all deadlines */
+	int64_t slow;		/* factor of all deadlines */
 } run = { .seed = 1 };
 
-static volatile sig_atomic_t interrupted;
+/* Set by a signal handler. */
+static int was_interrupted;
 
 struct counter {
 	char name[40];
@@ -141,18 +142,23 @@ static bool run_option(int code, const char *arg)
 	}
 }
 
+static bool interrupted(void)
+{
+	return __atomic_load_n(&was_interrupted, __ATOMIC_RELAXED);
+}
+
 static int64_t now(void)
 {
 	return (int64_t)host_clock(CLOCK_MONOTONIC);
 }
 
-static void end_play(struct play *p, enum outcome outcome, char *message)
+static void end_play(struct play *p, enum outcome how, char *message)
 {
 	if (p->message) {
 		free(message);
 		return;
 	}
-	p->outcome = outcome;
+	p->outcome = how;
 	p->message = message;
 }
 
@@ -234,7 +240,7 @@ static bool check_counters(struct play *p, const struct scn_step *step)
 	bool ok;
 
 	if (!p->before.n || !read_counters(&after))
-		return skip(p, "no counters: debugfs cannot be read; run as root, with debugfs mounted");
+		return skip(p, "no counters: run as root, with debugfs mounted");
 	for (c = step->expected.conditions; c; c = c->next) {
 		struct scn_expected one = { .conditions = c };
 		struct scn_condition *rest = c->next;
@@ -551,7 +557,7 @@ static int hear(struct play *p, int actor, struct scn_reply *reply,
 		struct pollfd fd = { .fd = a->control, .events = POLLIN };
 		int64_t left = until - now();
 
-		if (interrupted)
+		if (interrupted())
 			return -EINTR;
 		if (left <= 0)
 			left = 0;
@@ -629,8 +635,8 @@ static void change_user(const struct scn_step *step)
 		_exit(1);
 }
 
-static bool order(struct play *p, const struct scn_step *step, int actor,
-		  int64_t within_ms);
+static bool send_order(struct play *p, const struct scn_step *step, int actor,
+		       int64_t within_ms);
 static bool complete(struct play *p, const struct scn_step *step, int actor,
 		     struct scn_reply *reply, int64_t until, bool *again);
 
@@ -643,7 +649,7 @@ static bool exchange(struct play *p, const struct scn_step *step, int actor)
 	bool again;
 	int ret;
 
-	if (!order(p, step, actor, within))
+	if (!send_order(p, step, actor, within))
 		return false;
 	do {
 		/* the actor keeps the time of what waits; give it some grace */
@@ -673,7 +679,7 @@ static bool await_birth(struct play *p, const struct scn_step *step, int actor)
 static bool start_actor(struct play *p, const struct scn_step *step)
 {
 	struct live_actor *a = &p->actor[step->peer];
-	int theirs[2], net = -1, pids = -1, own_pids = -1, i;
+	int theirs[2] = { -1, -1 }, net = -1, pids = -1, own_pids = -1, i;
 	struct scn_step opening = *step;
 	const struct scn_verb *v;
 
@@ -690,15 +696,20 @@ static bool start_actor(struct play *p, const struct scn_step *step)
 		if (pids < 0)
 			return false;
 	}
-	if (!open_sockets(p, step, a, theirs))
-		return false;
 	if (pids >= 0) {
 		own_pids = open("/proc/self/ns/pid_for_children",
 				O_RDONLY | O_CLOEXEC);
-		if (own_pids < 0 || setns(pids, CLONE_NEWPID))
-			return fail(p, step, "cannot enter the namespace: %s",
+		if (own_pids < 0)
+			return fail(p, step, "cannot open the namespace: %s",
 				    strerror(errno));
 	}
+	if (!open_sockets(p, step, a, theirs)) {
+		if (own_pids >= 0)
+			close(own_pids);
+		return false;
+	}
+	if (pids >= 0 && setns(pids, CLONE_NEWPID))
+		abort();
 	a->pid = fork();
 	if (!a->pid) {
 		signal(SIGINT, SIG_IGN);
@@ -770,8 +781,8 @@ static void copy(char *to, size_t size, const char *from)
 	snprintf(to, size, "%s", from ? from : "");
 }
 
-static bool order(struct play *p, const struct scn_step *step, int actor,
-		  int64_t within_ms)
+static bool send_order(struct play *p, const struct scn_step *step, int actor,
+		       int64_t within_ms)
 {
 	static struct scn_order o;
 	int fds[2] = { -1, -1 }, n = 0, i, ret;
@@ -794,7 +805,8 @@ static bool order(struct play *p, const struct scn_step *step, int actor,
 			continue;
 		o.id[i] = id_of(p, actor, step->object[i]);
 		if (!o.id[i] && !binds)
-			return fail(p, step, "expected an object with an id, got '%s', which no step has made",
+			return fail(p, step,
+				    "expected an object with an id, got '%s', which no step has made",
 				    p->scenario->objects[step->object[i]].name);
 	}
 	if (step->object[0] >= 0)
@@ -823,7 +835,8 @@ static bool order(struct play *p, const struct scn_step *step, int actor,
 	}
 	if (id == SCN_SEND) {
 		if (!p->actor[step->peer].alive)
-			return fail(p, step, "expected an actor that is alive, got '%s', which has ended",
+			return fail(p, step,
+				    "expected an actor that is alive, got '%s', which has ended",
 				    p->scenario->actors[step->peer].name);
 		fds[n++] = p->actor[step->peer].mailbox;
 	} else if (id == SCN_FORK) {
@@ -941,7 +954,7 @@ static bool complete(struct play *p, const struct scn_step *step, int actor,
 	}
 	if (id == SCN_AWAIT && reply->has_event) {
 		*again = true;
-		return order(p, step, actor,
+		return send_order(p, step, actor,
 			     until > now() ? (until - now()) / NSEC_PER_MSEC : 0);
 	}
 	if (reply->has_event)
@@ -969,7 +982,7 @@ static bool start(struct play *p, const struct scn_step *step)
 	struct scn_reply reply = { .kind = SCN_REPLY_STARTED };
 	int ret;
 
-	if (!order(p, step, step->actor, deadline_of(step)))
+	if (!send_order(p, step, step->actor, deadline_of(step)))
 		return false;
 	a->started = step;
 	ret = hear(p, step->actor, &reply, until);
@@ -982,9 +995,9 @@ static bool start(struct play *p, const struct scn_step *step)
 		/* what need not wait has ended by now */
 		if (poll(&fd, 1, 1) > 0)
 			break;
-		if (interrupted || now() > until || now() > p->deadline)
+		if (interrupted() || now() > until || now() > p->deadline)
 			return no_reply(p, step, step->actor,
-					interrupted ? -EINTR : -ETIMEDOUT);
+					interrupted() ? -EINTR : -ETIMEDOUT);
 	}
 	return true;
 }
@@ -1037,7 +1050,7 @@ static bool advance(struct play *p, struct row *row, int *busy)
 
 					row[i].until = now() +
 						       ms * NSEC_PER_MSEC;
-					if (!order(p, row[i].next, i, ms))
+					if (!send_order(p, row[i].next, i, ms))
 						return false;
 					row[i].busy = true;
 				}
@@ -1084,9 +1097,9 @@ static bool together(struct play *p, const struct scn_step *block)
 			}
 		ret = poll(fds, n, until > now() ?
 			   (until - now()) / NSEC_PER_MSEC + 1 : 0);
-		if (interrupted)
+		if (interrupted())
 			return fail(p, block, "interrupted");
-		if (!ret)
+		if (n && !ret)
 			return no_reply(p, row[who[0]].next, who[0], -ETIMEDOUT);
 		for (i = 0; i < n; i++) {
 			struct scn_reply reply = { .kind = SCN_REPLY_DONE };
@@ -1178,7 +1191,7 @@ static bool do_step(struct play *p, const struct scn_step *step)
 {
 	bool ok;
 
-	if (interrupted)
+	if (interrupted())
 		return fail(p, step, "interrupted");
 	if (now() > p->deadline)
 		return fail(p, step,
@@ -1378,6 +1391,26 @@ static const char *const outcomes[] = {
 	[PASSED] = "pass", [FAILED] = "fail", [SKIPPED] = "skip",
 };
 
+static void add_string(struct json_object *o, const char *key, const char *s)
+{
+	json_object_object_add(o, key, json_object_new_string(s));
+}
+
+static struct json_object *json_scenario(const struct scn_scenario *s,
+					 const struct play *p, int64_t ms)
+{
+	struct json_object *o = json_object_new_object();
+
+	add_string(o, "title", s->title);
+	json_object_object_add(o, "line", json_object_new_int(s->loc.line));
+	add_string(o, "result", outcomes[p->outcome]);
+	json_object_object_add(o, "steps", json_object_new_int(s->n_steps));
+	json_object_object_add(o, "ms", json_object_new_int64(ms));
+	if (p->message)
+		add_string(o, "message", p->message);
+	return o;
+}
+
 /* All scenarios of a file; @list gets them if it is not NULL. */
 static enum outcome play_file(const struct scn_file *file,
 			      struct json_object *list)
@@ -1396,7 +1429,7 @@ static enum outcome play_file(const struct scn_file *file,
 
 		n++;
 		fflush(stdout);
-		if (interrupted || (failed && !run.keep_going)) {
+		if (interrupted() || (failed && !run.keep_going)) {
 			memset(&p, 0, sizeof(p));
 			skip(&p, "a scenario before it failed, and there is no --keep-going");
 			ms = 0;
@@ -1408,22 +1441,7 @@ static enum outcome play_file(const struct scn_file *file,
 		failed += p.outcome == FAILED;
 		skipped += p.outcome == SKIPPED;
 		if (list) {
-			struct json_object *o = json_object_new_object();
-
-			json_object_object_add(o, "title",
-					       json_object_new_string(s->title));
-			json_object_object_add(o, "line",
-					       json_object_new_int(s->loc.line));
-			json_object_object_add(o, "result",
-				json_object_new_string(outcomes[p.outcome]));
-			json_object_object_add(o, "steps",
-					       json_object_new_int(s->n_steps));
-			json_object_object_add(o, "ms",
-					       json_object_new_int64(ms));
-			if (p.message)
-				json_object_object_add(o, "message",
-					json_object_new_string(p.message));
-			json_object_array_add(list, o);
+			json_object_array_add(list, json_scenario(s, &p, ms));
 		} else if (p.outcome == SKIPPED) {
 			printf("  ok %d %s # SKIP %s\n", n, s->title, p.message);
 		} else {
@@ -1456,13 +1474,14 @@ static enum outcome run_file(const char *path, size_t number,
 	if (files) {
 		o = json_object_new_object();
 		list = json_object_new_array();
-		json_object_object_add(o, "file", json_object_new_string(path));
+		add_string(o, "file", path);
 	}
 	if (file && scn_plan(file, run.seed) && !file->scenarios)
-		fprintf(to, "%s:1:1: expected a scenario, got none; write: scenario \"TITLE\" { ... }\n",
+		fprintf(to,
+			"%s:1:1: expected a scenario, got none; write: scenario \"TITLE\" { ... }\n",
 			path);
 	fflush(to);
-	if (size) {
+	if (size || !file) {
 		if (!run.json && !run.dry_run)
 			fputs("# the file cannot be run: see the errors\n", stdout);
 		fflush(stdout);
@@ -1476,10 +1495,8 @@ static enum outcome run_file(const char *path, size_t number,
 	fclose(to);
 	if (files) {
 		if (*errors)
-			json_object_object_add(o, "errors",
-					       json_object_new_string(errors));
-		json_object_object_add(o, "result",
-			json_object_new_string(outcomes[outcome]));
+			add_string(o, "errors", errors);
+		add_string(o, "result", outcomes[outcome]);
 		json_object_object_add(o, "scenarios", list);
 		json_object_array_add(files, o);
 	} else if (!run.dry_run) {
@@ -1495,7 +1512,7 @@ static enum outcome run_file(const char *path, size_t number,
 static void on_signal(int sig)
 {
 	(void)sig;
-	interrupted = 1;
+	__atomic_store_n(&was_interrupted, 1, __ATOMIC_RELAXED);
 }
 
 static bool write_file(const char *path, const char *text)
@@ -1570,7 +1587,7 @@ static int run_run(int argc, char **argv)
 		enum outcome outcome;
 
 		if ((n_failed && !run.keep_going && !run.dry_run) ||
-		    interrupted) {
+		    interrupted()) {
 			n_skipped++;
 			if (!run.json)
 				printf("ok %zu %s # SKIP after a failure\n",
@@ -1589,7 +1606,7 @@ static int run_run(int argc, char **argv)
 	for (i = 0; i < paths.n; i++)
 		free(paths.path[i]);
 	free(paths.path);
-	if (n_failed || !found || interrupted)
+	if (n_failed || !found || interrupted())
 		return EXIT_FAILED;
 	return n_skipped && n_skipped == paths.n ? EXIT_SKIP : EXIT_OK;
 }

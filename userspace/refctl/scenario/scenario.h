@@ -106,19 +106,18 @@ struct scn_verb {
 	const char *name;
 	enum scn_verb_id id;
 	bool runner;		/* has no actor before it */
+	char result;		/* what else '=' may have: t text, n a number, or 0 */
 	/*
 	 * Words that must come, in this order, each a letter: o an object, O one
 	 * that this step may make known, f a descriptor, F one that it makes, a an
-	 * actor, A one that it makes, t text, s a session, n a number, e an event,
+	 * actor, A one that it makes, x text, s a session, n a number, e an event,
 	 * u what to wait for, r a requirement. After '?' they may be left out.
 	 */
 	const char *words;
 	uint64_t options;	/* bits of enum scn_option_id */
 	const char *results;	/* words that '=' may have, blanks between */
 	const char *fields;	/* what can be compared, blanks between */
-	char result;		/* what else: t text, n a number, or 0 */
 	const char *synopsis;
-	const char *help;
 };
 
 enum scn_option_id {
