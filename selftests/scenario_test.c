@@ -501,7 +501,7 @@ static const struct { const char *text, *wanted; } errors[] = {
 	{ S("requires kernel"),
 	  "2:10: expected a value after 'requires', got the end of the line; usage: requires",
 	},
-	{ S("requires kernel new"), "2:17: expected a kernel version, got 'new'; such as" },
+	{ S("requires kernel new"), "2:17: expected a kernel version, got 'new'; such as 6.12" },
 	{ S("requires feature flying"),
 	  "2:18: expected a feature, got 'flying'; there are: events",
 	},

@@ -974,7 +974,7 @@ static bool take_requirement(struct planner *p, struct scn_step *step,
 	if (sscanf(word->text, "%u.%u%c", &major, &minor, &more) == 2)
 		return true;
 	scn_error(p->file, &word->loc,
-		  "expected a kernel version, got '%s'; such as \"6.12\"",
+		  "expected a kernel version, got '%s'; such as 6.12",
 		  word->text);
 	return false;
 }
