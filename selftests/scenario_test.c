@@ -187,6 +187,8 @@ static const struct { const char *text, *wanted; } steps[] = {
 	{ S("actor a b\nkill a b"), "t:actor a;actor b;kill a;kill b;" },
 	{ S("let n = 20 / 2 - 2 * 3 + 6\nrepeat $n as i {\nif $i > 8 {\nactor a$i\n}\n}"),
 	  "t:actor a9;actor a10;" },
+	{ S("let n = 3\nactor a\na: create 1-$n.x\na: create \"-1\""),
+	  "t:actor a;a: create 1-3.x;a: create \"-1\";" },
 	{ S("let n = 7 / 2\nlet m = $n - 5 % 2\nactor x${n}y$m"),
 	  "t:actor x3y2;" },
 	{ S("let n = 1\nrepeat 2 {\nlet n = $n * 3\n}\nactor a$n"),
