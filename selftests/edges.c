@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Edges, "owner needs dep": the rules of LINK and UNLINK, the cascade of activation
- * and deactivation, and the scenarios S8, S9, S10 and S13 of SEEDS.md, each also as
- * S14, with SIGKILL in place of the release.
+ * Edges, "owner needs dep": the rules of LINK and UNLINK, and the cascade of
+ * activation and deactivation. The stories S8, S9, S10 and S13 of SEEDS.md are
+ * in scenarios/.
  */
 #define _GNU_SOURCE
 #include <sys/stat.h>
@@ -495,147 +495,6 @@ TEST_F_TIMEOUT(edges, shared_deps_by_many_at_once, PATIENCE)
 		EXPECT_EQ(0, ro_users(self->fd, owner[i]));
 		EXPECT_EQ(0, ro_users(self->fd, dep[i]));
 	}
-}
-
-/*
- * SEEDS.md: a dog, its owner, and who keeps which alive; with processes that
- * release, or, as S14, are killed.
- */
-FIXTURE(dogs) {
-	struct ro_look look;
-	int fd;
-	int told;
-	__u64 dog;	/* transient, made by fd */
-	__u64 owner;
-};
-
-FIXTURE_VARIANT(dogs) {
-	int signal;
-	const char *cause;
-};
-
-FIXTURE_VARIANT_ADD(dogs, released) { .cause = "release", };
-FIXTURE_VARIANT_ADD(dogs, s14_killed) {
-	.signal = SIGKILL, .cause = "signal-9",
-};
-
-FIXTURE_SETUP(dogs)
-{
-	const char *why = ro_look_open(&self->look);
-
-	if (why)
-		SKIP(return, "%s", why);
-	self->fd = ro_open();
-	self->told = ro_open();
-	ASSERT_EQ(1, ro_create(self->fd, "dog", 0, 1, &self->dog));
-	ASSERT_EQ(1, ro_create(self->fd, "owner", 0, 1, &self->owner));
-	ASSERT_EQ(0, ro_watch(self->told, self->owner, OF(DEACTIVATED), 1));
-	ASSERT_EQ(0, ro_watch(self->told, self->dog, OF(DEACTIVATED), 2));
-	ro_told(self->told);
-}
-
-FIXTURE_TEARDOWN(dogs)
-{
-	close(self->told);
-	close(self->fd);
-	EXPECT_STREQ(RO_NOTHING, ro_look_close(&self->look));
-}
-
-static bool goes(struct ro_kid *kid, int signal)
-{
-	if (signal)
-		return ro_kid_kill(kid, signal) == -signal;
-	return ro_holder_do(kid, 1) >= 0 && !ro_kid_end(kid);
-}
-
-/* The owner's end, then the dog's, each told once. */
-#define EXPECT_ENDS(cause) do { \
-	char text_[200]; \
-	snprintf(text_, sizeof(text_), "deactivated %s idle 0; " \
-		 "destroyed %s dead 0; deactivated object idle 0; " \
-		 "destroyed object dead 0", cause, cause); \
-	EXPECT_STREQ(text_, ro_told(self->told)); \
-} while (0)
-
-TEST_F(dogs, s8_counting)
-{
-	struct ro_kid kid;
-
-	EXPECT_EQ(1, ro_users(self->fd, self->dog));
-	EXPECT_EQ(0, ro_acquire(self->fd, self->dog, 1, 0));
-	EXPECT_EQ(2, ro_users(self->fd, self->dog));
-	EXPECT_EQ(0, ro_acquire(self->fd, self->dog, 1, 0));
-	EXPECT_EQ(3, ro_users(self->fd, self->dog));
-	EXPECT_EQ(0, ro_release(self->fd, self->dog, 1));
-	EXPECT_EQ(2, ro_users(self->fd, self->dog));
-	EXPECT_EQ(0, ro_link(self->fd, self->owner, self->dog));
-	EXPECT_EQ(3, ro_users(self->fd, self->dog));
-	EXPECT_EQ(0, ro_release(self->fd, self->dog, 1));
-	EXPECT_EQ(0, ro_release(self->fd, self->dog, 1));
-	EXPECT_EQ(1, ro_users(self->fd, self->dog));
-	/* The owner walks: what it needs is there, for whoever asks. */
-	EXPECT_EQ(0, ro_holder_start(&kid, self->owner, 1));
-	EXPECT_EQ(0, ro_release(self->fd, self->owner, 1));
-	EXPECT_EQ(0, ro_lookup(self->look.fd, "dog", NULL));
-	EXPECT_TRUE(goes(&kid, variant->signal));
-	EXPECT_ENDS(variant->cause);
-	EXPECT_EQ(-ENOENT, ro_lookup(self->look.fd, "dog", NULL));
-}
-
-TEST_F(dogs, s9_the_dog_s_process_goes_first)
-{
-	struct ro_kid maker, walker;
-
-	EXPECT_EQ(0, ro_link(self->fd, self->owner, self->dog));
-	EXPECT_EQ(0, ro_holder_start(&maker, self->dog, 1));
-	EXPECT_EQ(0, ro_holder_start(&walker, self->owner, 1));
-	EXPECT_EQ(0, ro_release_all(self->fd, 0));
-	EXPECT_EQ(2, ro_users(self->look.fd, self->dog));
-	EXPECT_TRUE(goes(&maker, variant->signal));
-	EXPECT_EQ(1, ro_users(self->look.fd, self->dog));
-	EXPECT_STREQ("", ro_told(self->told));
-	EXPECT_TRUE(goes(&walker, variant->signal));
-	EXPECT_ENDS(variant->cause);
-}
-
-/* A library owns data; what is read of it needs the library. */
-TEST_F(dogs, s13_the_library_is_released_first)
-{
-	__u64 series = held_object(self->fd);
-	struct ro_kid kid;
-
-	EXPECT_EQ(0, ro_link(self->fd, series, self->owner));
-	EXPECT_EQ(0, ro_link(self->fd, self->owner, self->dog));
-	EXPECT_EQ(0, ro_release(self->fd, self->dog, 1));
-	EXPECT_EQ(0, ro_release(self->fd, self->owner, 1));
-	EXPECT_EQ(0, ro_holder_start(&kid, series, 1));
-	EXPECT_EQ(0, ro_release(self->fd, series, 1));
-	EXPECT_EQ(0, ro_lookup(self->look.fd, "owner", NULL));
-	EXPECT_STREQ("", ro_told(self->told));
-	EXPECT_TRUE(goes(&kid, variant->signal));
-	EXPECT_ENDS("object");
-}
-
-/* One live; replaced: still one; dropped: none; once more is harmless. */
-TEST_F(dogs, s10_replaced_and_dropped)
-{
-	struct ro_kid kid;
-	__u64 second;
-
-	EXPECT_EQ(0, ro_link(self->fd, self->owner, self->dog));
-	EXPECT_EQ(0, ro_release(self->fd, self->dog, 1));
-	second = held_object(self->fd);
-	EXPECT_EQ(0, ro_link(self->fd, self->owner, second));
-	EXPECT_EQ(0, ro_unlink(self->fd, self->owner, self->dog));
-	EXPECT_EQ(-ESTALE, ro_users(self->fd, self->dog));
-	EXPECT_EQ(-ESTALE, ro_unlink(self->fd, self->owner, self->dog));
-	EXPECT_EQ(0, ro_release(self->fd, second, 1));
-	EXPECT_EQ(1, ro_users(self->fd, second));
-	EXPECT_EQ(0, ro_holder_start(&kid, self->owner, 1));
-	EXPECT_EQ(0, ro_release(self->fd, self->owner, 1));
-	EXPECT_TRUE(goes(&kid, variant->signal));
-	EXPECT_EQ(-ESTALE, ro_users(self->look.fd, second));
-	EXPECT_EQ(-ESTALE, ro_release(self->fd, self->owner, 1));
 }
 
 TEST_HARNESS_MAIN
