@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 STATS = '/sys/kernel/debug/refobj/stats'
 PATIENCE = 120 * int(os.environ.get('REFOBJ_SLOW', 1))
@@ -26,7 +27,7 @@ BODY = 'scenario "s" {{\nactor a b\na: create x persistent\na: watch x\n{}\n}}\n
 
 # Steps that must fail, at which column, and the reason that must be given.
 FAILURES = (
-    ('a: acquire x = not-first', 1, 'expected not the first or last, got first or last'),
+    ('a: acquire x = not-first', 1, 'expected not-first, got first'),
     ('a: release x', 1, 'expected no error, got ERANGE'),
     ('a: lookup x = ENOENT', 1, 'expected ENOENT, got a success (0)'),
     ('a: stat x = users 1', 1, 'expected users 1, got 0'),
@@ -188,6 +189,21 @@ def tells_each_step():
     result = run('--trace', path)
     for words in (' ms  pid ', 'a: acquire x count 3 = first -> 1', '[x: ready, users 3]', 'actor b'):
         true(words in result.stdout, f'{words} is not in {result.stdout}')
+
+
+@test
+def draws_what_happened():
+    path = write('draw.scn', BODY.format('a: acquire x count 3 = first\nkill a\nb: info = EPERM') +
+                 'scenario "<&>" {\nactor c\n}\n')
+    picture = os.path.join(scratch, 'picture.svg')
+    equal(1, run('--keep-going', '--svg', picture, path).returncode)
+    root = xml.etree.ElementTree.parse(picture).getroot()
+    texts = [element.text for element in root.iter('{http://www.w3.org/2000/svg}text')]
+    for text in ('s', '<&>', 'a', 'b', 'c', 'x: 3'):
+        true(text in texts, f'{text} is not in {texts}')
+    true(any('expected EPERM, got a success' in text for text in texts), 'the failure')
+    equal(1, len(root.findall(".//*[@class='k']")), 'kills')
+    true('cannot write the picture' in run('--svg', '/no/such/picture', path).stderr, 'no complaint')
 
 
 @test

@@ -15,11 +15,11 @@ static const char *const ops[] = {
 
 static const struct {
 	unsigned int bit;
-	const char *yes, *no;
+	const char *name;
 } bits[] = {
-	{ REFOBJ_FIRST, "first or last", "not the first or last" },
-	{ REFOBJ_BUILDER, "builder", "not the builder" },
-	{ SCN_CREATED, "created", "not created" },
+	{ REFOBJ_FIRST, "first" },
+	{ REFOBJ_BUILDER, "builder" },
+	{ SCN_CREATED, "created" },
 };
 
 static bool __printf(3, 4) differs(char *why, size_t size, const char *fmt, ...)
@@ -125,12 +125,15 @@ bool scn_match(const struct scn_expected *expected,
 			       scn_errno_name(expected->error),
 			       (long long)facts->ret);
 	for (i = 0; i < ARRAY_SIZE(bits); i++) {
-		if (expected->set & bits[i].bit && !(facts->ret & bits[i].bit))
-			return differs(why, size, "expected %s, got %s",
-				       bits[i].yes, bits[i].no);
-		if (expected->clear & bits[i].bit && facts->ret & bits[i].bit)
-			return differs(why, size, "expected %s, got %s",
-				       bits[i].no, bits[i].yes);
+		const char *name = !i && expected->last ? "last" : bits[i].name;
+		bool is = facts->ret & bits[i].bit;
+
+		if (expected->set & bits[i].bit && !is)
+			return differs(why, size, "expected %s, got not-%s",
+				       name, name);
+		if (expected->clear & bits[i].bit && is)
+			return differs(why, size, "expected not-%s, got %s",
+				       name, name);
 	}
 	if (expected->has_number && expected->number != facts->ret)
 		return differs(why, size, "expected %lld, got %lld",

@@ -1235,6 +1235,7 @@ static bool take_results(struct planner *p, struct scn_step *step,
 			   among(verb->results, word)) {
 			unsigned int bit = result_bit(word);
 
+			e->last = !strcmp(verb->results, "last");
 			if (no)
 				e->clear |= bit;
 			else

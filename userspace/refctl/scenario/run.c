@@ -38,12 +38,15 @@
 
 enum {
 	OPTION_DRY_RUN = 256, OPTION_KEEP_GOING, OPTION_TRACE, OPTION_SEED,
-	OPTION_ACTOR,
+	OPTION_ACTOR, OPTION_SVG,
 };
 
 static struct {
 	bool dry_run, keep_going, trace, json;
 	uint64_t seed;
+	const char *svg;	/* a file for the picture */
+	FILE *drawing;
+	struct scn_size size;	/* of what is drawn */
 	int actor[2];		/* the sockets of --actor; 0: none */
 	bool root;		/* before any user namespace */
 	bool spaces;		/* scenarios have network namespaces of their own */
@@ -93,7 +96,9 @@ struct play {
 	int kmsg;
 	char *log;
 	size_t log_length;
-	struct refobj_session *onlooker;	/* of --trace */
+	struct refobj_session *onlooker;	/* of --trace and --svg */
+	struct scn_mark *marks;
+	int n_marks;
 	enum outcome outcome;
 	char *message;
 	uint64_t random;
@@ -104,6 +109,7 @@ static const struct option_text run_options[] = {
 	{ "keep-going", OPTION_KEEP_GOING, NULL,
 	  "go on with the next scenario after one that failed" },
 	{ "trace", OPTION_TRACE, NULL, "tell each step as it happens" },
+	{ "svg", OPTION_SVG, "FILE", "draw what happened: actors, steps, users" },
 	{ "dry-run", OPTION_DRY_RUN, NULL, "only read, and print the steps" },
 	{ "seed", OPTION_SEED, "N", "what chance depends on (1)" },
 	{ "actor", OPTION_ACTOR, "N,N", "be an actor: what 'exec' runs" },
@@ -124,6 +130,9 @@ static bool run_option(int code, const char *arg)
 		return true;
 	case OPTION_DRY_RUN:
 		run.dry_run = true;
+		return true;
+	case OPTION_SVG:
+		run.svg = arg;
 		return true;
 	case OPTION_SEED:
 		if (parse_number(arg, 10, 0, UINT64_MAX, &run.seed))
@@ -855,12 +864,63 @@ static bool send_order(struct play *p, const struct scn_step *step, int actor,
 	return true;
 }
 
+static void mark(struct play *p, const struct scn_step *step,
+		 const char *result)
+{
+	struct refobj_stat stat;
+	struct scn_mark *m;
+	int i;
+
+	if (p->n_marks == SCN_MARKS_MAX)
+		return;
+	p->marks = xrealloc(p->marks, p->n_marks + 1, sizeof(*p->marks));
+	m = &p->marks[p->n_marks++];
+	memset(m, 0, sizeof(*m));
+	switch (step->verb->id) {
+	case SCN_EXPECT:
+	case SCN_AWAIT:
+		m->kind = SCN_MARK_EVENT;
+		break;
+	case SCN_EXIT:
+	case SCN_KILL:
+		m->kind = SCN_MARK_END;
+		break;
+	default:
+		m->kind = SCN_MARK_STEP;
+	}
+	m->actor = step->actor >= 0 ? step->actor :
+		   step->peer >= 0 ? step->peer : 0;
+	m->ns = now() - p->began;
+	m->text = step->text;
+	m->result = xstrdup(result);
+	if (!p->onlooker)
+		return;
+	for (i = 0; i < SCN_CURVES && i < p->scenario->n_objects; i++)
+		if (p->id[0][i] && !refobj_stat(p->onlooker, p->id[0][i], &stat))
+			m->users[i] = stat.users;
+}
+
+static void draw(struct play *p)
+{
+	int i;
+
+	if (!run.svg)
+		return;
+	scn_draw(run.drawing, &run.size, p->scenario, p->marks, p->n_marks,
+		 p->message);
+	for (i = 0; i < p->n_marks; i++)
+		free(p->marks[i].result);
+	free(p->marks);
+}
+
 static void trace(struct play *p, const struct scn_step *step, int pid,
 		  const char *result)
 {
 	struct refobj_stat stat;
 	int64_t us;
 
+	if (run.svg)
+		mark(p, step, result);
 	if (!run.trace || run.json)
 		return;
 	us = (now() - p->began) / 1000;
@@ -1293,7 +1353,7 @@ static void play(struct play *p, const struct scn_scenario *s)
 		return;
 	}
 	p->own_net = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (run.trace && refobj_open(&p->onlooker) < 0)
+	if ((run.trace || run.svg) && refobj_open(&p->onlooker) < 0)
 		p->onlooker = NULL;
 	read_counters(&p->before);
 	p->kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -1305,6 +1365,7 @@ static void play(struct play *p, const struct scn_scenario *s)
 		if (!do_step(p, step))
 			break;
 	clean_up(p);
+	draw(p);
 }
 
 /*
@@ -1558,8 +1619,26 @@ static void prepare(void)
 	free(map);
 }
 
+static bool write_picture(const char *drawn)
+{
+	FILE *to = fopen(run.svg, "we");
+	bool ok = to;
+
+	if (to) {
+		scn_draw_all(to, &run.size, drawn);
+		ok = !ferror(to);
+		ok &= !fclose(to);
+	}
+	if (!ok)
+		complain(run.svg, "cannot write the picture: %s",
+			 strerror(errno));
+	return ok;
+}
+
 static int run_run(int argc, char **argv)
 {
+	char *drawn = NULL;
+	size_t drawn_size;
 	struct json_object *top = NULL, *files = NULL;
 	size_t i, n_failed = 0, n_skipped = 0;
 	struct paths paths = { 0 };
@@ -1575,6 +1654,11 @@ static int run_run(int argc, char **argv)
 		found &= find_files(&paths, *argv++);
 	if (!run.dry_run)
 		prepare();
+	if (run.svg) {
+		run.drawing = open_memstream(&drawn, &drawn_size);
+		if (!run.drawing)
+			abort();
+	}
 	if (run.json) {
 		top = json_object_new_object();
 		files = json_object_new_array();
@@ -1606,6 +1690,11 @@ static int run_run(int argc, char **argv)
 	for (i = 0; i < paths.n; i++)
 		free(paths.path[i]);
 	free(paths.path);
+	if (run.svg) {
+		fclose(run.drawing);
+		found &= write_picture(drawn);
+		free(drawn);
+	}
 	if (n_failed || !found || interrupted())
 		return EXIT_FAILED;
 	return n_skipped && n_skipped == paths.n ? EXIT_SKIP : EXIT_OK;

@@ -152,6 +152,7 @@ struct scn_expected {
 	int error;		/* the errno, or 0 */
 	unsigned int set;	/* bits of the result that must be 1 */
 	unsigned int clear;	/* bits of the result that must be 0 */
+	bool last;		/* REFOBJ_FIRST means the last, of a release */
 	bool has_number;
 	int64_t number;
 	const char *text;	/* NULL: whatever */
@@ -238,5 +239,27 @@ bool scn_match(const struct scn_expected *expected,
 	       const struct scn_facts *facts,
 	       uint64_t (*resolve)(const struct scn_condition *c, void *arg),
 	       void *arg, char *why, size_t size);
+
+/* For a picture: what a step did, and how many users there were then. */
+#define SCN_CURVES	8	/* objects that have one */
+#define SCN_MARKS_MAX	2000	/* of a scenario; the rest is not drawn */
+
+struct scn_mark {
+	enum { SCN_MARK_STEP, SCN_MARK_EVENT, SCN_MARK_END } kind;
+	int actor;
+	int64_t ns;		/* since the scenario began */
+	const char *text;
+	char *result;		/* of the caller */
+	uint32_t users[SCN_CURVES];
+};
+
+struct scn_size {
+	int width, height;
+};
+
+/* Draws a scenario below what was drawn, and the whole with its size. */
+void scn_draw(FILE *to, struct scn_size *size, const struct scn_scenario *s,
+	      const struct scn_mark *marks, int n, const char *message);
+void scn_draw_all(FILE *to, const struct scn_size *size, const char *drawn);
 
 #endif /* REFCTL_SCENARIO_H */
