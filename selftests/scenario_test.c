@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "scenario.h"
 
@@ -535,6 +536,97 @@ static void test_error(const char *text, const char *wanted)
 	free(got);
 }
 
+/* The same of texts that are too large to be written down. */
+static void test_large(const char *head, const char *part, int times,
+		       const char *tail, const char *wanted)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+
+	if (!to)
+		abort();
+	fputs(head, to);
+	while (times--)
+		fputs(part, to);
+	fputs(tail, to);
+	fclose(to);
+	test_error(text, wanted);
+	free(text);
+}
+
+static void test_bounds(void)
+{
+	test_large("", "parallel {\n", 20000, "",
+		   "3333:10: expected less nesting, got 'memory exhausted'; make parts");
+	test_large("\n", "repeat 1 {\n", 17,
+		   "f()\n}\n}\n}\n}\n}\n}\n}\n}\n}\n}\n}\n}\n}\n}\n}\n}\n}\n",
+		   "18:1: expected at most 16 blocks and calls within each other, got more; ");
+	test_large("let x = \"", "12345678", 1024,
+		   "\"\nlet y = \"$x$x$x$x$x$x$x$x$x\"\n",
+		   "2:9: expected a text of at most 65536 bytes, got a longer one; use 'times'");
+	test_large("scenario \"s\" {\nactor a\na: create x\na: set x \"",
+		   "12345678", 513, "\"\n}\n",
+		   "4:10: expected a text of at most 4096 bytes, got 4104; use 'times'");
+	test_large("repeat 1001 {\nscenario \"s\" {\n}\n", "", 0, "}\n",
+		   "2:1: expected at most 1000 scenarios in a file, got more; make two files of it");
+}
+
+/* A file that includes one beside it, and one that includes itself. */
+static void test_includes(void)
+{
+	char dir[] = "/tmp/scenario-test-XXXXXX", *name, *errors;
+	static const char *const texts[] = {
+		"include \"1.scn\"\nscenario \"$v\" {\n}\n", "let v = 7\n",
+		"include \"2.scn\"\n",
+	};
+	struct scn_file *file;
+	size_t size;
+	FILE *f;
+	int i;
+
+	if (!mkdtemp(dir))
+		abort();
+	for (i = 0; i < 3; i++) {
+		if (asprintf(&name, "%s/%d.scn", dir, i) < 0)
+			abort();
+		f = fopen(name, "we");
+		if (!f)
+			abort();
+		fputs(texts[i], f);
+		fclose(f);
+		free(name);
+	}
+	for (i = 0; i < 3; i += 2) {
+		f = open_memstream(&errors, &size);
+		if (!f || asprintf(&name, "%s/%d.scn", dir, i) < 0)
+			abort();
+		file = scn_read(name, f);
+		if (file)
+			scn_plan(file, 1);
+		fclose(f);
+		if (i)
+			result(strstr(errors, "/2.scn:1:9: expected at most 16 files") &&
+			       strstr(errors, "got one more; does a file include itself?"),
+			       "a file that includes itself");
+		else
+			result(file && !*errors && file->scenarios &&
+			       !strcmp(file->scenarios->title, "7"),
+			       "a file that includes another");
+		scn_free(file);
+		free(errors);
+		free(name);
+	}
+	for (i = 0; i < 3; i++) {
+		if (asprintf(&name, "%s/%d.scn", dir, i) < 0)
+			abort();
+		unlink(name);
+		free(name);
+	}
+	rmdir(dir);
+	result(!scn_read(dir, NULL), "no file");
+}
+
 /*
  * Expectations
  */
@@ -724,6 +816,8 @@ int main(void)
 		test_steps(steps[i].text, steps[i].wanted);
 	for (i = 0; i < ARRAY_SIZE(errors); i++)
 		test_error(errors[i].text, errors[i].wanted);
+	test_bounds();
+	test_includes();
 	for (i = 0; i < ARRAY_SIZE(expectations); i++)
 		test_expectation(i);
 	printf("1..%d\n", tests);
