@@ -190,6 +190,7 @@ static const struct { const char *text, *wanted; } steps[] = {
 	  "t:actor a9;actor a10;" },
 	{ S("let n = 3\nactor a\na: create 1-$n.x\na: create \"-1\""),
 	  "t:actor a;a: create 1-3.x;a: create \"-1\";" },
+	{ S("actor a\na: create \"x\\ny\""), "t:actor a;a: create \"x?y\";" },
 	{ S("let n = 7 / 2\nlet m = $n - 5 % 2\nactor x${n}y$m"),
 	  "t:actor x3y2;" },
 	{ S("let n = 1\nrepeat 2 {\nlet n = $n * 3\n}\nactor a$n"),

@@ -1284,7 +1284,7 @@ static const char *line_text(struct planner *p, const struct scn_word *target,
 	const struct scn_word *w;
 	const char *copy;
 	char *text;
-	size_t size;
+	size_t size, i;
 	FILE *f = open_memstream(&text, &size);
 
 	if (!f)
@@ -1298,6 +1298,9 @@ static const char *line_text(struct planner *p, const struct scn_word *target,
 		fprintf(f, w->quoted ? "%s\"%.60s\"" : "%s%.60s",
 			w == results ? " = " : " ", w->text);
 	fclose(f);
+	for (i = 0; i < size; i++)
+		if (iscntrl((unsigned char)text[i]))
+			text[i] = '?';
 	copy = scn_strndup(p->file, text, size);
 	free(text);
 	return copy;
