@@ -841,8 +841,8 @@ static const struct refobj_command refobj_commands[] = {
 		       REFOBJ_ADOPT_NOBODY, refobj_cmd_adopt),
 };
 
-static int refobj_dispatch(struct refobj_session *session, unsigned int cmd,
-			   void __user *user)
+static noinline int refobj_dispatch(struct refobj_session *session,
+				    unsigned int cmd, void __user *user)
 {
 	const struct refobj_command *row;
 	unsigned int nr = _IOC_NR(cmd), size = _IOC_SIZE(cmd);
@@ -876,6 +876,84 @@ static int refobj_dispatch(struct refobj_session *session, unsigned int cmd,
 	return row->handler(&call);
 }
 
+/*
+ * ACQUIRE and RELEASE as they nearly always come: of this kernel's size, with an
+ * id, a count and nothing else. They are read into registers, past the table and
+ * the union that it needs on the stack, which is most of what they would cost.
+ * What is not so, be it a fault, is left to the table: that reads anew, and says
+ * what is wrong. A structure of less than a page, whose first and last bytes are
+ * readable, is readable.
+ */
+static bool refobj_read_acquire(const struct refobj_acquire __user *user,
+				u64 *id, u32 *count)
+{
+	u32 size, flags, reserved;
+	char type, end;
+
+	if (!user_read_access_begin(user, sizeof(*user)))
+		return false;
+	unsafe_get_user(size, &user->size, fault);
+	unsafe_get_user(flags, &user->flags, fault);
+	unsafe_get_user(*id, &user->id, fault);
+	unsafe_get_user(*count, &user->count, fault);
+	unsafe_get_user(reserved, &user->reserved, fault);
+	unsafe_get_user(type, &user->type[0], fault);
+	unsafe_get_user(end, &user->type[REFOBJ_TYPE_SIZE - 1], fault);
+	user_read_access_end();
+	(void)end;
+	return size == sizeof(*user) && !flags && !reserved && !type &&
+	       refobj_count_valid(*count);
+
+fault:
+	user_read_access_end();
+	return false;
+}
+
+static bool refobj_read_release(const struct refobj_release __user *user,
+				u64 *id, u32 *count)
+{
+	u32 size, flags, reserved;
+
+	if (!user_read_access_begin(user, sizeof(*user)))
+		return false;
+	unsafe_get_user(size, &user->size, fault);
+	unsafe_get_user(flags, &user->flags, fault);
+	unsafe_get_user(*id, &user->id, fault);
+	unsafe_get_user(*count, &user->count, fault);
+	unsafe_get_user(reserved, &user->reserved, fault);
+	user_read_access_end();
+	return size == sizeof(*user) && !flags && !reserved &&
+	       refobj_count_valid(*count);
+
+fault:
+	user_read_access_end();
+	return false;
+}
+
+static int refobj_run(struct refobj_session *session, unsigned int cmd,
+		      void __user *user)
+{
+	u32 count;
+	int ret;
+	u64 id;
+
+	if (cmd == REFOBJ_IOC_ACQUIRE &&
+	    refobj_read_acquire(user, &id, &count)) {
+		ret = refobj_session_acquire(session, id, NULL, count, 0, "");
+		if (ret >= 0)
+			refobj_count(acquires, 1);
+		return ret;
+	}
+	if (cmd == REFOBJ_IOC_RELEASE &&
+	    refobj_read_release(user, &id, &count)) {
+		ret = refobj_session_release(session, id, count);
+		if (ret >= 0)
+			refobj_count(releases, 1);
+		return ret;
+	}
+	return refobj_dispatch(session, cmd, user);
+}
+
 /**
  * refobj_ioctl() - a command on a session
  * @file: the session's
@@ -892,7 +970,7 @@ long refobj_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (unlikely(READ_ONCE(session->ended)))
 		ret = -EOWNERDEAD;
 	else
-		ret = refobj_dispatch(session, cmd, (void __user *)arg);
+		ret = refobj_run(session, cmd, (void __user *)arg);
 	/* If it ended meanwhile, what was missed had been dropped with it. */
 	if (ret < 0) {
 		if (READ_ONCE(session->ended))
