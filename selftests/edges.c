@@ -92,11 +92,13 @@ FIXTURE_TEARDOWN(edges)
 TEST_F(edges, an_active_owner_holds_one_reference)
 {
 	__u64 owner = held_object(self->fd), dep = held_object(self->fd);
+	__u64 before = ro_now_ns(), after;
 	struct refobj_holder h[3];
 	struct refobj_stat st;
 	unsigned int total;
 
 	EXPECT_EQ(0, ro_link(self->fd, owner, dep));
+	after = ro_now_ns();
 	EXPECT_EQ(2, ro_users(self->fd, dep));
 	EXPECT_EQ(1, ro_users(self->fd, owner));
 	EXPECT_EQ(1, edges_of(self->fd, owner));
@@ -109,6 +111,8 @@ TEST_F(edges, an_active_owner_holds_one_reference)
 	EXPECT_EQ(1U, h[1].count);
 	EXPECT_EQ(0U, h[1].pid);
 	EXPECT_EQ(0U, h[1].uid);
+	EXPECT_LE(before, h[1].since_ns);
+	EXPECT_GE(after, h[1].since_ns);
 	EXPECT_STREQ("", h[1].comm);
 
 	/* More of the owner are not more of the dep. */

@@ -429,7 +429,11 @@ TEST_F_TIMEOUT(objfds, are_dropped_when_they_are_never_received, PATIENCE)
 TEST_F_TIMEOUT(objfds, are_dropped_in_a_socket_that_holds_itself, PATIENCE)
 {
 	int s[2], objfd = export_fd(self->fd, self->id);
+	struct refobj_event e[2];
 
+	ASSERT_EQ(0, ro_watch(self->look.fd, self->id,
+			      REFOBJ_WATCH(REFOBJ_EVENT_COUNT), 0));
+	ASSERT_EQ(1, ro_read_events(self->look.fd, e, 2));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s));
 	EXPECT_EQ(0, send_fd(s[0], objfd));
 	EXPECT_EQ(0, send_fd(s[0], s[1]));
@@ -441,6 +445,10 @@ TEST_F_TIMEOUT(objfds, are_dropped_in_a_socket_that_holds_itself, PATIENCE)
 	EXPECT_EQ(0, close(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)));
 	EXPECT_EQ(0, ro_wait(self->fd, self->id, REFOBJ_UNTIL_USERS, 1,
 			     RO_FOREVER));
+	/* By whoever looked, or by a worker of the kernel, who is nobody. */
+	EXPECT_EQ(1, ro_read_events(self->look.fd, e, 2));
+	EXPECT_EQ(REFOBJ_CAUSE_CLOSE, e[0].cause);
+	EXPECT_TRUE(!e[0].pid || e[0].pid == (__u32)getpid());
 }
 
 /*
@@ -559,6 +567,7 @@ TEST_F(objfds, import_that_cannot_tell)
 TEST_F(objfds, are_charged_as_references)
 {
 	int fd = ro_open_as(USER), see = ro_open_as(USER), objfd[2];
+	struct refobj_holder rec[3];
 	__u64 id, was;
 
 	ASSERT_LE(0, fd);
@@ -568,6 +577,11 @@ TEST_F(objfds, are_charged_as_references)
 	objfd[0] = export_fd(fd, id);
 	objfd[1] = export_fd(fd, id);
 	ASSERT_LE(0, objfd[1]);
+	EXPECT_EQ(was + 2, references_used(see));
+	EXPECT_EQ(3, ro_holders(self->look.fd, id, rec, 3, NULL));
+	EXPECT_EQ(USER, rec[1].uid);
+	EXPECT_EQ(USER, rec[2].uid);
+	EXPECT_EQ(-ENOENT, export_fd(fd, 0));
 	EXPECT_EQ(was + 2, references_used(see));
 	EXPECT_EQ(0, close(objfd[0]));
 	EXPECT_EQ(was + 1, references_used(see));
