@@ -23,13 +23,17 @@ labs	= $(addprefix lab-,$(filter-out i386,$(KERNELS)))
 all: module userspace
 
 # Each kernel gets a folder of links to the sources, so that two kernels' objects
-# never meet and the source tree stays clean. Module BTF needs the vmlinux that
+# never meet and the source tree stays clean. Two of one release, but of different
+# configurations, are told apart by where they are. Module BTF needs the vmlinux that
 # headers packages do not have.
 kmake = $(MAKE) --no-print-directory -C $(KDIR) M=$(BUILD)/$(KREL) \
 	CONFIG_DEBUG_INFO_BTF_MODULES=
 
 module: kdir
+	@echo $(realpath $(KDIR)) | cmp -s - $(BUILD)/$(KREL)/kdir || \
+		rm -rf $(BUILD)/$(KREL)
 	@mkdir -p $(BUILD)/$(KREL)/module
+	@echo $(realpath $(KDIR)) >$(BUILD)/$(KREL)/kdir
 	@ln -sfn $(TOP)/Kbuild $(BUILD)/$(KREL)/Kbuild
 	@ln -sfn $(TOP)/module/* $(BUILD)/$(KREL)/module/
 	$(Q)$(kmake) modules

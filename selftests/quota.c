@@ -823,6 +823,10 @@ TEST_F(quota, a_value_beyond_the_limit_leaves_the_old_one)
 	EXPECT_EQ(5, more(self, BYTES));
 	EXPECT_EQ(0, set_value(self->fd, id, 4));
 	EXPECT_EQ(4, more(self, BYTES));
+	/* One takes the place of the other: they need not fit together. */
+	EXPECT_EQ(0, set_value(self->fd, id, 10));
+	EXPECT_EQ(0, set_value(self->fd, id, 9));
+	EXPECT_EQ(9, more(self, BYTES));
 }
 
 TEST_F(quota, bytes_are_those_of_name_and_type)
