@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <linux/refobj_lab.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,66 +10,14 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "lab_api.h"
 #include "refctl.h"
 
-#define DEVICE		"/dev/refobj-lab"
 #define PANIC_ON_WARN	"/proc/sys/kernel/panic_on_warn"
-
-enum returns { NOTHING, TRUTH, VALUE };
-
-static const struct function {
-	const char *name;	/* without refcount_ */
-	enum returns returns;
-	bool n;
-	bool limit;
-} functions[REFOBJ_LAB_FUNCTIONS] = {
-	[REFOBJ_LAB_SET] = { "set", NOTHING, true, false },
-	[REFOBJ_LAB_SET_RELEASE] = { "set_release", NOTHING, true, false },
-	[REFOBJ_LAB_READ] = { "read", VALUE, false, false },
-	[REFOBJ_LAB_ADD] = { "add", NOTHING, true, false },
-	[REFOBJ_LAB_INC] = { "inc", NOTHING, false, false },
-	[REFOBJ_LAB_ADD_NOT_ZERO] = { "add_not_zero", TRUTH, true, false },
-	[REFOBJ_LAB_INC_NOT_ZERO] = { "inc_not_zero", TRUTH, false, false },
-	[REFOBJ_LAB_ADD_NOT_ZERO_ACQUIRE] = { "add_not_zero_acquire", TRUTH,
-					      true, false },
-	[REFOBJ_LAB_INC_NOT_ZERO_ACQUIRE] = { "inc_not_zero_acquire", TRUTH,
-					      false, false },
-	[REFOBJ_LAB_ADD_NOT_ZERO_LIMITED_ACQUIRE] = {
-		"add_not_zero_limited_acquire", TRUTH, true, true },
-	[REFOBJ_LAB_INC_NOT_ZERO_LIMITED_ACQUIRE] = {
-		"inc_not_zero_limited_acquire", TRUTH, false, true },
-	[REFOBJ_LAB_SUB_AND_TEST] = { "sub_and_test", TRUTH, true, false },
-	[REFOBJ_LAB_DEC_AND_TEST] = { "dec_and_test", TRUTH, false, false },
-	[REFOBJ_LAB_DEC] = { "dec", NOTHING, false, false },
-	[REFOBJ_LAB_DEC_IF_ONE] = { "dec_if_one", TRUTH, false, false },
-	[REFOBJ_LAB_DEC_NOT_ONE] = { "dec_not_one", TRUTH, false, false },
-	[REFOBJ_LAB_DEC_AND_MUTEX_LOCK] = { "dec_and_mutex_lock", TRUTH, false,
-					    false },
-	[REFOBJ_LAB_DEC_AND_LOCK] = { "dec_and_lock", TRUTH, false, false },
-	[REFOBJ_LAB_DEC_AND_LOCK_IRQSAVE] = { "dec_and_lock_irqsave", TRUTH,
-					      false, false },
-};
-
-/* As the kernel names the place, and what it says there. */
-static const struct {
-	const char *name;
-	const char *message;
-} warnings[] = {
-	[REFOBJ_LAB_WARN_ADD_NOT_ZERO_OVF] = { "ADD_NOT_ZERO_OVF",
-					       "saturated; leaking memory" },
-	[REFOBJ_LAB_WARN_ADD_OVF] = { "ADD_OVF", "saturated; leaking memory" },
-	[REFOBJ_LAB_WARN_ADD_UAF] = { "ADD_UAF",
-				      "addition on 0; use-after-free" },
-	[REFOBJ_LAB_WARN_SUB_UAF] = { "SUB_UAF", "underflow; use-after-free" },
-	[REFOBJ_LAB_WARN_DEC_LEAK] = { "DEC_LEAK",
-				       "decrement hit 0; leaking memory" },
-	[REFOBJ_LAB_WARN_DEC_NOT_ONE] = { "DEC_NOT_ONE",
-					  "underflow; use-after-free" },
-};
 
 /* One call, or a burst of them. */
 struct lab_row {
-	const struct function *function;
+	const struct lab_function *function;
 	int32_t n;
 	uint32_t before;
 	uint32_t after;
@@ -125,12 +72,12 @@ static void get_result(struct cell *cell, const void *row)
 {
 	const struct lab_row *r = row;
 
-	if (r->function->returns == NOTHING)
+	if (r->function->returns == LAB_NOTHING)
 		return;
 	if (r->calls > 1) {
 		/* no one result */
 		cell->text = xprintf("true: %" PRIu32, r->succeeded);
-	} else if (r->function->returns == VALUE) {
+	} else if (r->function->returns == LAB_VALUE) {
 		cell_value(cell, r->result);
 	} else {
 		cell->text = xstrdup(r->result ? "true" : "false");
@@ -142,16 +89,16 @@ static void get_warning(struct cell *cell, const void *row)
 {
 	const struct lab_row *r = row;
 
-	if (r->warning && r->warning < ARRAY_SIZE(warnings))
-		cell_string(cell, warnings[r->warning].name);
+	if (r->warning && r->warning < LAB_WARNINGS)
+		cell_string(cell, lab_warnings[r->warning].name);
 }
 
 static void get_message(struct cell *cell, const void *row)
 {
 	const struct lab_row *r = row;
 
-	if (r->warning && r->warning < ARRAY_SIZE(warnings))
-		cell_string(cell, warnings[r->warning].message);
+	if (r->warning && r->warning < LAB_WARNINGS)
+		cell_string(cell, lab_warnings[r->warning].message);
 }
 
 static void get_held(struct cell *cell, const void *row)
@@ -174,7 +121,7 @@ static void get_succeeded(struct cell *cell, const void *row)
 {
 	const struct lab_row *r = row;
 
-	if (r->function->returns == TRUTH)
+	if (r->function->returns == LAB_TRUTH)
 		cell_uint(cell, r->succeeded);
 }
 
@@ -295,18 +242,18 @@ static bool lab_option(int code, const char *arg)
 }
 
 /* "inc", "refcount_inc", ...; NULL: complained. */
-static const struct function *find_function(const char *arg)
+static const struct lab_function *find_function(const char *arg)
 {
 	const char *name = arg;
-	size_t i;
+	int i;
 
 	if (!strncmp(name, "__", 2))
 		name += 2;
 	if (!strncmp(name, "refcount_", 9))
 		name += 9;
-	for (i = 0; i < ARRAY_SIZE(functions); i++)
-		if (!strcmp(functions[i].name, name))
-			return &functions[i];
+	i = lab_function(name);
+	if (i >= 0)
+		return &lab_functions[i];
 	usage_error("unknown function '%s': refctl lab --help lists them",
 		    escape(arg));
 	return NULL;
@@ -328,7 +275,7 @@ static int open_lab(void)
 			 "this kernel panics when it warns, which misuse makes it do: if the machine may be risked, run: sysctl kernel.panic_on_warn=0");
 		return -1;
 	}
-	fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	fd = open(LAB_DEVICE, O_RDWR | O_CLOEXEC);
 	if (fd >= 0)
 		return fd;
 	switch (errno) {
@@ -336,22 +283,22 @@ static int open_lab(void)
 	case ENXIO:
 	case ENODEV:
 		uname(&uts);
-		complain(DEVICE,
+		complain(LAB_DEVICE,
 			 "no such device: load the lab's module, on a machine for tests: modprobe refobj_lab, or in refobj's source: insmod build/%s/module/refobj_lab.ko",
 			 uts.release);
 		break;
 	case EACCES:
 	case EPERM:
-		complain(DEVICE,
+		complain(LAB_DEVICE,
 			 "permission denied: only root may, with CAP_SYS_ADMIN: run refctl as root");
 		break;
 	default:
-		complain(DEVICE, "%s", strerror(errno));
+		complain(LAB_DEVICE, "%s", strerror(errno));
 	}
 	return -1;
 }
 
-static void complain_call(const struct function *f, int err)
+static void complain_call(const struct lab_function *f, int err)
 {
 	if (err == EOPNOTSUPP)
 		complain(f->name,
@@ -364,7 +311,7 @@ static void complain_call(const struct function *f, int err)
 static int call_function(int fd, uint32_t from, int32_t limit,
 			 struct lab_row *row)
 {
-	unsigned int function = (unsigned int)(row->function - functions);
+	unsigned int function = (unsigned int)(row->function - lab_functions);
 	struct refobj_lab_call call = {
 		.size = sizeof(call), .n = (int32_t)from,
 	};
@@ -381,7 +328,7 @@ static int call_function(int fd, uint32_t from, int32_t limit,
 	row->warning = call.warning;
 	row->held = call.held;
 	row->calls = 1;
-	row->succeeded = row->function->returns == TRUTH && call.result;
+	row->succeeded = row->function->returns == LAB_TRUTH && call.result;
 	return 0;
 }
 
@@ -392,7 +339,7 @@ static int call_burst(int fd, struct lab_row *row)
 	};
 	struct refobj_lab_burst burst = {
 		.size = sizeof(burst),
-		.function = (uint32_t)(row->function - functions),
+		.function = (uint32_t)(row->function - lab_functions),
 		.threads = options.threads ? options.threads : 1,
 		.times = options.times ? options.times : 1,
 		.n = row->n, .limit = options.limit,
@@ -411,7 +358,7 @@ static int call_burst(int fd, struct lab_row *row)
 
 static int run_function(int argc, char **argv)
 {
-	const struct function *f = find_function(argv[0]);
+	const struct lab_function *f = find_function(argv[0]);
 	struct lab_row row = { .function = f };
 	bool burst = options.threads || options.times;
 	int fd, err;
@@ -431,7 +378,7 @@ static int run_function(int argc, char **argv)
 		return usage_error("%s takes a limit: --limit N", f->name);
 	if (!f->limit && options.limited)
 		return usage_error("%s takes no limit", f->name);
-	if (burst && f->returns == VALUE)
+	if (burst && f->returns == LAB_VALUE)
 		return usage_error("%s changes nothing: a burst of it shows nothing",
 				   f->name);
 	if ((uint64_t)options.threads * options.times > REFOBJ_LAB_BURST_MAX)
@@ -462,9 +409,9 @@ static const uint32_t values[] = {
 
 static int run_table(int argc, char **argv)
 {
-	struct lab_row rows[ARRAY_SIZE(functions) * ARRAY_SIZE(values)];
-	bool wanted[ARRAY_SIZE(functions)] = { false };
-	const struct function *f;
+	struct lab_row rows[REFOBJ_LAB_FUNCTIONS * ARRAY_SIZE(values)];
+	bool wanted[REFOBJ_LAB_FUNCTIONS] = { false };
+	const struct lab_function *f;
 	size_t i, j, n = 0;
 	int fd, k, err = 0;
 
@@ -474,15 +421,15 @@ static int run_table(int argc, char **argv)
 		f = find_function(argv[k]);
 		if (!f)
 			return EXIT_USAGE;
-		wanted[f - functions] = true;
+		wanted[f - lab_functions] = true;
 	}
 	fd = open_lab();
 	if (fd < 0)
 		return EXIT_FAILED;
-	for (i = 0; i < ARRAY_SIZE(functions) && !err; i++) {
+	for (i = 0; i < REFOBJ_LAB_FUNCTIONS && !err; i++) {
 		if (argc && !wanted[i])
 			continue;
-		f = &functions[i];
+		f = &lab_functions[i];
 		for (j = 0; j < ARRAY_SIZE(values) && !err; j++) {
 			rows[n] = (struct lab_row) {
 				.function = f, .n = f->n ? TABLE_N : 0,
