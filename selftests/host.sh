@@ -88,7 +88,7 @@ scenario_builds() {
 	local source
 	make -s -C "$top/userspace" "$generated/parse.c" "$generated/lex.c" || return
 	for source in "$generated"/{parse,lex}.c \
-		"$top"/userspace/refctl/{util,scenario/plan,scenario/expect}.c \
+		"$top"/userspace/refctl/{util,lab_api,scenario/plan,scenario/expect}.c \
 		"$top"/selftests/{scenario_test,fuzz/scenario_fuzz}.c; do
 		scenario_cc -c "$source" -o "$dir/$(basename "$source" .c).o" || return
 	done
@@ -97,7 +97,7 @@ scenario_builds() {
 
 # link_scenario PROGRAM EXPECT
 link_scenario() {
-	scenario_cc "$dir/$1.o" "$dir"/{parse,lex,plan,util}.o "$dir/$2.o" \
+	scenario_cc "$dir/$1.o" "$dir"/{parse,lex,plan,util,lab_api}.o "$dir/$2.o" \
 		"$top/build/userspace/librefobj.a" -pthread -o "$dir/$1"
 }
 
@@ -162,6 +162,22 @@ scenario_manual_is_complete() {
 	return $missing
 }
 
+# Every verb and every event is in some scenario, so that each command is told of.
+scenarios_use_everything() {
+	local word words missing=0
+	read -rd '' -a words < <(sed -nE 's/^\t\{ "([a-z-]+)", SCN_.*/\1/p
+		/^static const char event_names/,/;/s/^\t"(.*)";/\1/p' \
+		"$top/userspace/refctl/scenario/plan.c")
+	((${#words[@]} > 40)) || return
+	for word in "${words[@]}"; do
+		grep -qrE --include='*.scn' "^[[:space:]]*([^#]*[: ])?$word\b" \
+			"$top/selftests/scenarios" && continue
+		echo "in no scenario: $word"
+		missing=1
+	done
+	return $missing
+}
+
 echo "TAP version 13"
 t "uapi headers compile as C11" compiles gcc -x c -std=c11
 t "uapi headers compile as C++11" compiles g++ -x c++ -std=c++11
@@ -184,7 +200,8 @@ t "scenarios: build with sanitizers" scenario_builds
 t "scenarios: parser, plan, errors and expectations" scenario_passes
 t "scenarios: planted bugs are caught" planted_bugs_are_caught
 t "scenarios: the manual page is complete" scenario_manual_is_complete
-t "scenarios: fuzzed" "$dir/scenario_fuzz" 3000 "${RANDOM}" "$top"/selftests/scenarios/*.scn
+t "scenarios: every verb and event is used" scenarios_use_everything
+t "scenarios: fuzzed" "$dir/scenario_fuzz" 3000 "${RANDOM}" "$top"/selftests/scenarios/{,lab/}*.scn
 t "make help" make -C "$top" help
 echo "1..$n"
 ((bad == 0))

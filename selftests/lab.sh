@@ -18,7 +18,14 @@ command -v insmod >/dev/null || {
 
 echo 0 >/proc/sys/kernel/panic_on_warn
 insmod "$ko" || { echo "Bail out! $ko cannot be loaded"; exit 1; }
-[ $# -ne 0 ] || set -- "$here/../build/selftests/lab" "$here/refctl_lab_test.py"
+if [ $# -eq 0 ]; then
+	set -- "$here/../build/selftests/lab" "$here/refctl_lab_test.py"
+	echo 'refobj-expect: refcount_t: ' >/dev/kmsg
+	"$here/../build/userspace/refctl" run --keep-going "$here/scenarios/lab" || bad=1
+	echo 'refobj-expect-end' >/dev/kmsg
+	# what the kernel says once it must say again
+	echo 1 >/sys/kernel/debug/clear_warn_once
+fi
 for test; do
 	"$test" || bad=1
 done

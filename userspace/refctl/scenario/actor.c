@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An actor: a process that does what the runner orders, one step after the
- * other, on sessions of its own.
+ * An actor: a process, or a thread of one, that does what the runner orders, one
+ * step after the other. Sessions and descriptors are the process's.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,10 +27,18 @@
 /* Not what a call returns that needs none. */
 #define NEEDS_SESSION	1
 
-static struct {
+static __thread struct {
 	int control;
 	int mailbox;
+	bool thread;		/* not the first of its process */
 	bool builder;		/* since the last step that can make it one */
+} self;
+
+/* Two threads of a process may do steps at once; no step keeps this. */
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct {
+	int lab;		/* the descriptor + 1, of the first step that needs it */
 	struct {
 		char name[40];
 		struct refobj_session *session;
@@ -36,7 +47,7 @@ static struct {
 		char name[40];
 		int fd;
 	} descriptor[NAMED_MAX];
-} self;
+} shared;
 
 int scn_send(int socket, const void *data, size_t size, const int *fds, int n)
 {
@@ -99,7 +110,7 @@ int scn_receive(int socket, void *data, size_t size, int *fds, int n, int *pid)
 
 static void born(void)
 {
-	struct scn_reply reply = { .kind = SCN_REPLY_BORN };
+	struct scn_reply reply = { .kind = SCN_REPLY_BORN, .ret = gettid() };
 
 	scn_send(self.control, &reply, sizeof(reply), NULL, 0);
 }
@@ -113,48 +124,65 @@ static void started(const struct scn_order *o)
 		scn_send(self.control, &reply, sizeof(reply), NULL, 0);
 }
 
-static struct refobj_session **find_session(const char *name)
+static struct refobj_session *find_session(const char *name, bool take)
 {
+	struct refobj_session *found = NULL;
 	int i;
 
-	for (i = 0; i < NAMED_MAX; i++)
-		if (self.session[i].session &&
-		    !strcmp(self.session[i].name, name))
-			return &self.session[i].session;
-	return NULL;
+	pthread_mutex_lock(&shared_lock);
+	for (i = 0; i < NAMED_MAX && !found; i++)
+		if (shared.session[i].session &&
+		    !strcmp(shared.session[i].name, name)) {
+			found = shared.session[i].session;
+			if (take)
+				shared.session[i].session = NULL;
+		}
+	pthread_mutex_unlock(&shared_lock);
+	return found;
 }
 
 static int open_session(const struct scn_order *o)
 {
+	struct refobj_session *session;
 	int i, ret;
 
-	if (find_session(o->session))
+	if (find_session(o->session, false))
 		return -EEXIST;
-	for (i = 0; i < NAMED_MAX; i++)
-		if (!self.session[i].session)
-			break;
-	if (i == NAMED_MAX)
-		return -EMFILE;
 	ret = RETRY(o->options & SCN_BIT(SCN_O_UNBOUND) ?
-		    refobj_open_unbound(&self.session[i].session) :
-		    refobj_open(&self.session[i].session));
+		    refobj_open_unbound(&session) : refobj_open(&session));
 	if (ret < 0)
-		self.session[i].session = NULL;
-	else
-		snprintf(self.session[i].name, sizeof(self.session[i].name),
+		return ret;
+	pthread_mutex_lock(&shared_lock);
+	for (i = 0; i < NAMED_MAX; i++)
+		if (!shared.session[i].session)
+			break;
+	if (i < NAMED_MAX) {
+		shared.session[i].session = session;
+		snprintf(shared.session[i].name, sizeof(shared.session[i].name),
 			 "%s", o->session);
-	return ret;
+	}
+	pthread_mutex_unlock(&shared_lock);
+	if (i < NAMED_MAX)
+		return ret;
+	refobj_close(session);
+	return -EMFILE;
 }
 
-static int *find_descriptor(const char *name)
+/* -1: there is none of this name. @take: it is the caller's then. */
+static int find_descriptor(const char *name, bool take)
 {
-	int i;
+	int i, fd = -1;
 
-	for (i = 0; i < NAMED_MAX; i++)
-		if (*self.descriptor[i].name &&
-		    !strcmp(self.descriptor[i].name, name))
-			return &self.descriptor[i].fd;
-	return NULL;
+	pthread_mutex_lock(&shared_lock);
+	for (i = 0; i < NAMED_MAX && fd < 0; i++)
+		if (*shared.descriptor[i].name &&
+		    !strcmp(shared.descriptor[i].name, name)) {
+			fd = shared.descriptor[i].fd;
+			if (take)
+				*shared.descriptor[i].name = '\0';
+		}
+	pthread_mutex_unlock(&shared_lock);
+	return fd;
 }
 
 static int keep_descriptor(const char *name, int fd)
@@ -163,33 +191,30 @@ static int keep_descriptor(const char *name, int fd)
 
 	if (fd < 0)
 		return fd;
-	if (find_descriptor(name)) {
+	if (find_descriptor(name, false) >= 0) {
 		close(fd);
 		return -EEXIST;
 	}
+	pthread_mutex_lock(&shared_lock);
 	for (i = 0; i < NAMED_MAX; i++)
-		if (!*self.descriptor[i].name) {
-			snprintf(self.descriptor[i].name,
-				 sizeof(self.descriptor[i].name), "%s", name);
-			self.descriptor[i].fd = fd;
-			return 0;
+		if (!*shared.descriptor[i].name) {
+			snprintf(shared.descriptor[i].name,
+				 sizeof(shared.descriptor[i].name), "%s", name);
+			shared.descriptor[i].fd = fd;
+			break;
 		}
+	pthread_mutex_unlock(&shared_lock);
+	if (i < NAMED_MAX)
+		return 0;
 	close(fd);
 	return -EMFILE;
 }
 
 static int drop_descriptor(const char *name)
 {
-	int i;
+	int fd = find_descriptor(name, true);
 
-	for (i = 0; i < NAMED_MAX; i++)
-		if (*self.descriptor[i].name &&
-		    !strcmp(self.descriptor[i].name, name)) {
-			close(self.descriptor[i].fd);
-			*self.descriptor[i].name = '\0';
-			return 0;
-		}
-	return -EBADF;
+	return fd < 0 ? -EBADF : close(fd);
 }
 
 /* The text of an order as often as it says, to be freed. */
@@ -389,6 +414,26 @@ static int next_event(struct refobj_session *s, const struct scn_order *o,
 	}
 }
 
+/* One call of a function of the kernel's refcount_t. */
+static int lab(const struct scn_order *o, struct scn_reply *r)
+{
+	int fd;
+
+	pthread_mutex_lock(&shared_lock);
+	if (!shared.lab)
+		shared.lab = open(LAB_DEVICE, O_RDWR | O_CLOEXEC) + 1;
+	fd = shared.lab - 1;
+	pthread_mutex_unlock(&shared_lock);
+	if (fd < 0)
+		return -errno;
+	r->lab.size = sizeof(r->lab);
+	r->lab.n = o->value[SCN_O_COUNT];
+	r->lab.limit = o->value[SCN_O_LIMIT];
+	if (ioctl(fd, REFOBJ_LAB_IOC_CALL(o->number), &r->lab))
+		return -errno;
+	return 0;
+}
+
 static void clean_descriptors(void)
 {
 	int low = self.control < self.mailbox ? self.control : self.mailbox;
@@ -418,12 +463,42 @@ static int fork_actor(int control, int mailbox)
 		close(self.mailbox);
 		self.control = control;
 		self.mailbox = mailbox;
+		self.thread = false;
 		born();
 		return 0;
 	}
 	close(control);
 	close(mailbox);
 	return pid < 0 ? -errno : 1;
+}
+
+static void *do_orders(void *sockets);
+
+/* A thread of this process that has orders of its own. */
+static int start_thread(const int *fds)
+{
+	int *sockets = xrealloc(NULL, 2, sizeof(*sockets)), err;
+	pthread_t thread;
+
+	sockets[0] = fds[0];
+	sockets[1] = fds[1];
+	err = pthread_create(&thread, NULL, do_orders, sockets);
+	if (!err) {
+		pthread_detach(thread);
+		return 0;
+	}
+	close(fds[0]);
+	close(fds[1]);
+	free(sockets);
+	return -err;
+}
+
+/* A thread ends alone; its sockets tell of it. */
+static void end_thread(void)
+{
+	close(self.mailbox);
+	close(self.control);
+	pthread_exit(NULL);
 }
 
 static int exec_actor(void)
@@ -448,31 +523,37 @@ static int receive_descriptor(const char *name)
 }
 
 /* What needs no session; NEEDS_SESSION for the rest. */
-static int without_session(const struct scn_order *o, const int *fds)
+static int without_session(const struct scn_order *o, const int *fds,
+			   struct scn_reply *r)
 {
-	struct refobj_session **s;
-	int *fd;
+	struct refobj_session *s;
+	int fd;
 
 	switch (o->verb) {
 	case SCN_OPEN:
 		return open_session(o);
 	case SCN_CLOSE:
-		s = find_session(o->session);
+		s = find_session(o->session, true);
 		if (!s)
 			return -EBADF;
-		refobj_close(*s);
-		*s = NULL;
+		refobj_close(s);
 		return 0;
 	case SCN_SEND:
-		fd = find_descriptor(o->descriptor);
-		return fd ? scn_send(fds[0], "", 1, fd, 1) : -EBADF;
+		fd = find_descriptor(o->descriptor, false);
+		return fd >= 0 ? scn_send(fds[0], "", 1, &fd, 1) : -EBADF;
 	case SCN_RECEIVE:
 		return receive_descriptor(o->descriptor);
 	case SCN_DROP:
 		return drop_descriptor(o->descriptor);
 	case SCN_EXEC:
 		return exec_actor();
+	case SCN_THREAD:
+		return start_thread(fds);
+	case SCN_LAB:
+		return lab(o, r);
 	case SCN_EXIT:
+		if (self.thread)
+			end_thread();
 		_exit(o->number);
 	default:
 		return NEEDS_SESSION;
@@ -483,7 +564,7 @@ static int with_session(struct refobj_session *s, const struct scn_order *o,
 			struct scn_reply *r)
 {
 	uint32_t mask;
-	int *fd, ret;
+	int fd, ret;
 
 	switch (o->verb) {
 	case SCN_CREATE:
@@ -533,11 +614,11 @@ static int with_session(struct refobj_session *s, const struct scn_order *o,
 		return keep_descriptor(o->descriptor,
 				       refobj_export(s, o->id[0]));
 	case SCN_IMPORT:
-		fd = find_descriptor(o->descriptor);
-		return fd ? refobj_import(s, *fd, &r->id) : -EBADF;
+		fd = find_descriptor(o->descriptor, false);
+		return fd >= 0 ? refobj_import(s, fd, &r->id) : -EBADF;
 	case SCN_WATCH:
 		mask = o->number ? o->number : REFOBJ_WATCH_DEFAULT;
-		return refobj_watch(s, o->id[0], mask, 0);
+		return refobj_watch(s, o->id[0], mask, o->value[SCN_O_COOKIE]);
 	case SCN_UNWATCH:
 		return refobj_unwatch(s, o->id[0]);
 	case SCN_WAIT:
@@ -560,47 +641,76 @@ static void remember_role(const struct scn_order *o, int64_t ret)
 		self.builder = ret & REFOBJ_BUILDER;
 }
 
-void scn_actor(int control, int mailbox)
+/* Never returns to a process's first thread; to others when the runner has gone. */
+static void *do_orders(void *sockets)
 {
-	static struct scn_order order;
-	static struct scn_reply reply;
-	struct refobj_session **s;
+	struct scn_order *order = xrealloc(NULL, 1, sizeof(*order));
+	struct scn_reply *reply = xrealloc(NULL, 1, sizeof(*reply));
+	struct refobj_session *s;
 	int fds[4], n;
 
-	self.control = control;
-	self.mailbox = mailbox;
-	clean_descriptors();
+	if (sockets) {
+		self.thread = true;
+		self.control = ((int *)sockets)[0];
+		self.mailbox = ((int *)sockets)[1];
+		free(sockets);
+	}
 	born();
 	for (;;) {
-		n = scn_receive(self.control, &order, sizeof(order), fds, 4,
+		n = scn_receive(self.control, order, sizeof(*order), fds, 4,
 				NULL);
-		if (n != sizeof(order))
+		if (n != sizeof(*order))
 			_exit(n ? 1 : 0);
-		memset(&reply, 0, sizeof(reply));
-		reply.kind = SCN_REPLY_DONE;
-		if (order.options & SCN_BIT(self.builder ?
-					    SCN_O_UNLESS_BUILDER :
-					    SCN_O_AS_BUILDER)) {
-			reply.ret = 0;
-		} else if (order.verb == SCN_FORK) {
-			reply.ret = fork_actor(fds[0], fds[1]);
-			if (!reply.ret)
+		memset(reply, 0, sizeof(*reply));
+		reply->kind = SCN_REPLY_DONE;
+		if (order->options & SCN_BIT(self.builder ?
+					     SCN_O_UNLESS_BUILDER :
+					     SCN_O_AS_BUILDER)) {
+			reply->ret = 0;
+		} else if (order->verb == SCN_FORK) {
+			reply->ret = fork_actor(fds[0], fds[1]);
+			if (!reply->ret)
 				continue;
-			if (reply.ret > 0)
-				reply.ret = 0;
+			if (reply->ret > 0)
+				reply->ret = 0;
 			fds[0] = -1;
 		} else {
-			reply.ret = without_session(&order, fds);
-			if (reply.ret == NEEDS_SESSION) {
-				s = find_session(order.session);
-				reply.ret = s ? with_session(*s, &order, &reply) :
-						-EBADF;
-				remember_role(&order, reply.ret);
+			reply->ret = without_session(order, fds, reply);
+			if (order->verb == SCN_THREAD)
+				fds[0] = -1;
+			if (reply->ret == NEEDS_SESSION) {
+				s = find_session(order->session, false);
+				reply->ret = s ? with_session(s, order, reply) :
+						 -EBADF;
+				remember_role(order, reply->ret);
 			}
 		}
 		if (fds[0] >= 0)
 			close(fds[0]);
-		if (scn_send(self.control, &reply, sizeof(reply), NULL, 0))
+		if (scn_send(self.control, reply, sizeof(*reply), NULL, 0))
 			_exit(1);
 	}
+}
+
+void scn_actor(int control, int mailbox)
+{
+	static const struct rlimit none = { 0 };
+	sigset_t empty;
+	int sig;
+
+	/*
+	 * A signal that a step sends must end it, whatever the runner or who
+	 * started that does about it, and without a core; that of the keyboard is
+	 * for the runner.
+	 */
+	sigemptyset(&empty);
+	sigprocmask(SIG_SETMASK, &empty, NULL);
+	for (sig = 1; sig < SIGSYS; sig++)
+		signal(sig, sig == SIGINT ? SIG_IGN : SIG_DFL);
+	setrlimit(RLIMIT_CORE, &none);
+	self.control = control;
+	self.mailbox = mailbox;
+	clean_descriptors();
+	do_orders(NULL);
+	abort();
 }

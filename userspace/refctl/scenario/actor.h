@@ -3,6 +3,7 @@
 #ifndef REFCTL_ACTOR_H
 #define REFCTL_ACTOR_H
 
+#include "../lab_api.h"
 #include "scenario.h"
 
 /* One step, with all that an actor needs for it. */
@@ -23,7 +24,7 @@ struct scn_order {
 };
 
 enum scn_reply_kind {
-	SCN_REPLY_BORN,		/* the actor is there */
+	SCN_REPLY_BORN,		/* the actor is there; ret is its thread's id */
 	SCN_REPLY_STARTED,	/* and blocks now, if the order has SCN_O_START */
 	SCN_REPLY_DONE,
 };
@@ -37,6 +38,7 @@ struct scn_reply {
 		struct refobj_stat stat;
 		struct refobj_event event;
 		struct refobj_info info;
+		struct refobj_lab_call lab;
 		struct {
 			uint32_t total, sessions, fds, objects;
 			struct refobj_holder first;

@@ -6,9 +6,11 @@
  */
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../lab_api.h"
 #include "scenario.h"
 
 /* Statements evaluated in one file, steps or not. */
@@ -24,7 +26,7 @@
 #define STAT_FIELDS							\
 	"users state holders held peak activations deactivations mode "	\
 	"uid gid name type linger watches version size file builder edges"
-#define EVENT_FIELDS	"users cause state count pid object"
+#define EVENT_FIELDS	"users cause state count pid object cookie"
 
 const struct scn_verb scn_verbs[] = {
 	{ "open", SCN_OPEN, .words = "?s", .options = BIT(UNBOUND),
@@ -83,8 +85,8 @@ const struct scn_verb scn_verbs[] = {
 	{ "receive", SCN_RECEIVE, .words = "F",
 	  .synopsis = "receive DESCRIPTOR" },
 	{ "drop", SCN_DROP, .words = "f", .synopsis = "drop DESCRIPTOR" },
-	{ "watch", SCN_WATCH, .words = "oE",
-	  .synopsis = "watch OBJECT [EVENT...]" },
+	{ "watch", SCN_WATCH, .words = "oE", .options = BIT(COOKIE),
+	  .synopsis = "watch OBJECT [EVENT...] [cookie N]" },
 	{ "unwatch", SCN_UNWATCH, .words = "o", .synopsis = "unwatch OBJECT" },
 	{ "wait", SCN_WAIT, .words = "ou",
 	  .options = BIT(WITHIN) | BIT(BUILD) | BIT(START),
@@ -104,8 +106,12 @@ const struct scn_verb scn_verbs[] = {
 	{ "adopt", SCN_ADOPT, .words = "", .options = BIT(NOBODY),
 	  .synopsis = "adopt [nobody]" },
 	{ "fork", SCN_FORK, .words = "A", .synopsis = "fork ACTOR" },
+	{ "thread", SCN_THREAD, .words = "A", .synopsis = "thread ACTOR" },
 	{ "exec", SCN_EXEC, .words = "", .synopsis = "exec" },
 	{ "exit", SCN_EXIT, .words = "?n", .synopsis = "exit [STATUS]" },
+	{ "lab", SCN_LAB, .words = "l", .options = BIT(LIMIT),
+	  .result = 'n', .fields = "before after warning mutex spinlock irqs",
+	  .synopsis = "lab FUNCTION [N] [limit N]" },
 
 	{ "actor", SCN_ACTOR, true, .words = "A+",
 	  .options = BIT(USER) | BIT(GROUP) | BIT(NETNS) | BIT(PIDNS) |
@@ -113,17 +119,21 @@ const struct scn_verb scn_verbs[] = {
 	  .synopsis =
 		"actor ACTOR... [user N] [group N] [netns WORD] [pidns WORD] [closed]",
 	},
-	{ "kill", SCN_KILL, true, .words = "a+",
-	  .synopsis = "kill ACTOR..." },
+	{ "kill", SCN_KILL, true, .words = "a+", .options = BIT(SIGNAL),
+	  .synopsis = "kill ACTOR... [signal NAME]" },
 	{ "counters", SCN_COUNTERS, true, .words = "", .fields = "*",
 	  .synopsis = "counters COUNTER VALUE..." },
+	{ "debugfs", SCN_DEBUGFS, true, .words = "xx",
+	  .synopsis = "debugfs FILE TEXT" },
+	{ "no-debugfs", SCN_NO_DEBUGFS, true, .words = "xx",
+	  .synopsis = "no-debugfs FILE TEXT" },
 	{ "log", SCN_LOG, true, .words = "x", .synopsis = "log TEXT" },
 	{ "no-log", SCN_NO_LOG, true, .words = "x", .synopsis = "no-log TEXT" },
 	{ "barrier", SCN_BARRIER, true, .words = "", .synopsis = "barrier" },
 	{ "deadline", SCN_DEADLINE, true, .words = "d",
 	  .synopsis = "deadline TIME" },
 	{ "requires", SCN_REQUIRES, true, .words = "r",
-	  .synopsis = "requires root|counters|log|kernel VERSION|feature WORD" },
+	  .synopsis = "requires root|counters|log|lab|kernel VERSION|feature WORD" },
 	{ "leave-nothing", SCN_LEAVE_NOTHING, true, .words = "",
 	  .synopsis = "leave-nothing" },
 	{ .name = NULL }
@@ -135,7 +145,8 @@ static const struct scn_verb together = {
 
 static const struct {
 	const char *name;
-	char value;	/* n number, d duration, t word, o octal, 0 none */
+	/* n number, i a signed one, d duration, t word, o octal, s signal, 0 none */
+	char value;
 } options[SCN_OPTIONS] = {
 	[SCN_O_COUNT] = { "count", 'n' },
 	[SCN_O_INITIAL] = { "initial", 'n' },
@@ -149,6 +160,9 @@ static const struct {
 	[SCN_O_NETNS] = { "netns", 't' },
 	[SCN_O_PIDNS] = { "pidns", 't' },
 	[SCN_O_TIMES] = { "times", 'n' },
+	[SCN_O_COOKIE] = { "cookie", 'n' },
+	[SCN_O_SIGNAL] = { "signal", 's' },
+	[SCN_O_LIMIT] = { "limit", 'i' },
 	[SCN_O_PERSISTENT] = { "persistent" },
 	[SCN_O_BUILD] = { "build" },
 	[SCN_O_UNNAMED] = { "unnamed" },
@@ -160,6 +174,12 @@ static const struct {
 	[SCN_O_START] = { "start" },
 	[SCN_O_AS_BUILDER] = { "as-builder" },
 	[SCN_O_UNLESS_BUILDER] = { "unless-builder" },
+};
+
+/* Those that end a process which has not said otherwise, as actors have not. */
+static const int signals[] = {
+	SIGHUP, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGKILL,
+	SIGUSR1, SIGSEGV, SIGUSR2, SIGALRM, SIGTERM,
 };
 
 /* What can be waited for, "users" with a number. */
@@ -206,6 +226,7 @@ struct planner {
 	/* of the scenario */
 	struct {
 		bool known, alive, started, closed;
+		int process;	/* whose thread it is; its own for the first */
 		struct scn_loc gone;
 	} actor[SCN_ACTORS_MAX];
 };
@@ -717,6 +738,7 @@ static int actor_of(struct planner *p, const struct scn_word *w)
 		/* once is enough */
 		if (s->n_actors < SCN_ACTORS_MAX) {
 			s->actors[s->n_actors].name = w->text;
+			p->actor[s->n_actors].process = s->n_actors;
 			p->actor[s->n_actors++].alive = true;
 		}
 	} else if (!p->actor[i].alive) {
@@ -761,6 +783,7 @@ static int new_actor(struct planner *p, const struct scn_word *w)
 	p->actor[i].known = true;
 	p->actor[i].alive = true;
 	p->actor[i].started = false;
+	p->actor[i].process = i;
 	return i;
 }
 
@@ -779,6 +802,22 @@ static int event_of(const char *name)
 
 static const char event_names[] =
 	"snapshot activated ready count deactivated holder-died builder-changed destroyed lost";
+
+static bool known_warning(struct planner *p, const struct scn_word *w)
+{
+	const char *list = "";
+	int i;
+
+	for (i = 0; i < LAB_WARNINGS; i++) {
+		if (!strcmp(lab_warnings[i].name, w->text))
+			return true;
+		list = scn_printf(p->file, "%s%s%s", list, i ? " " : "",
+				  lab_warnings[i].name);
+	}
+	scn_error(p->file, &w->loc, "expected a warning, got '%s'; %s", w->text,
+		  suggest(p, list, w->text));
+	return false;
+}
 
 /* A field, an operator perhaps, and a value. Advances @w past them. */
 static bool take_condition(struct planner *p, struct scn_step *step,
@@ -817,12 +856,14 @@ static bool take_condition(struct planner *p, struct scn_step *step,
 			  suggest(p, causes, value->text));
 		return false;
 	}
+	if (!strcmp(c->field, "warning") && !known_warning(p, value))
+		return false;
 	if (!strcmp(c->field, "object")) {
 		c->kind = SCN_ID;
 		c->number = object_of(p, value, false);
 		if (c->number < 0)
 			return false;
-	} else if (among("state cause type name why kind", c->field)) {
+	} else if (among("state cause type name why kind warning", c->field)) {
 		c->kind = SCN_TEXT;
 	} else if (!strcmp(c->field, "mode")) {
 		uint64_t n;
@@ -863,6 +904,65 @@ static bool take_condition(struct planner *p, struct scn_step *step,
 	for (end = &step->expected.conditions; *end; end = &(*end)->next)
 		;
 	*end = c;
+	return true;
+}
+
+static bool missing(struct planner *p, const struct scn_step *step,
+		    const struct scn_word *verb, const char *what)
+{
+	scn_error(p->file, &verb->loc,
+		  "expected %s after '%s', got the end of the line; usage: %s",
+		  what, step->verb->name, step->verb->synopsis);
+	return false;
+}
+
+static bool want_signal(struct planner *p, const struct scn_word *w,
+			int64_t *number)
+{
+	const char *list = "";
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(signals); i++) {
+		const char *name = sigabbrev_np(signals[i]);
+
+		if (!strcmp(name, w->text)) {
+			*number = signals[i];
+			return true;
+		}
+		list = scn_printf(p->file, "%s%s%s", list, *list ? " " : "", name);
+	}
+	scn_error(p->file, &w->loc,
+		  "expected a signal that ends a process, got '%s'; %s", w->text,
+		  suggest(p, list, w->text));
+	return false;
+}
+
+/* A function of the lab, and its operand. Advances @w past them. */
+static bool take_function(struct planner *p, struct scn_step *step,
+			  struct scn_word **w)
+{
+	int f = lab_function((*w)->text), i;
+	const char *list = "";
+
+	if (f < 0) {
+		for (i = 0; i < REFOBJ_LAB_FUNCTIONS; i++)
+			list = scn_printf(p->file, "%s%s%s", list,
+					  i ? " " : "", lab_functions[i].name);
+		scn_error(p->file, &(*w)->loc,
+			  "expected a function of refcount_t, got '%s'; %s",
+			  (*w)->text, suggest(p, list, (*w)->text));
+		return false;
+	}
+	step->number = f;
+	if (lab_functions[f].n) {
+		if (!(*w)->next)
+			return missing(p, step, *w, "a number");
+		*w = (*w)->next;
+		if (!want_number(p, *w, INT32_MIN, INT32_MAX,
+				 &step->value[SCN_O_COUNT]))
+			return false;
+	}
+	*w = (*w)->next;
 	return true;
 }
 
@@ -924,25 +1024,21 @@ static bool take_option(struct planner *p, struct scn_step *step,
 		else
 			step->pidns = value->text;
 		return true;
+	case 's':
+		return want_signal(p, value, &step->value[i]);
+	case 'i':
+		return want_number(p, value, INT32_MIN, INT32_MAX,
+				   &step->value[i]);
 	default:
 		/* what is out of range is for the kernel to refuse */
 		return want_number(p, value, 0, UINT32_MAX, &step->value[i]);
 	}
 }
 
-static bool missing(struct planner *p, const struct scn_step *step,
-		    const struct scn_word *verb, const char *what)
-{
-	scn_error(p->file, &verb->loc,
-		  "expected %s after '%s', got the end of the line; usage: %s",
-		  what, step->verb->name, step->verb->synopsis);
-	return false;
-}
-
 static bool take_requirement(struct planner *p, struct scn_step *step,
 			     struct scn_word **w)
 {
-	static const char all[] = "root counters log kernel feature";
+	static const char all[] = "root counters log lab kernel feature";
 	struct scn_word *word = *w;
 	unsigned int major, minor;
 	char more;
@@ -1023,6 +1119,8 @@ static bool take_word(struct planner *p, struct scn_step *step, char kind,
 		}
 		step->words[n_words] = w->text;
 		break;
+	case 'l':
+		return take_function(p, step, at);
 	case 'n':
 		if (!want_number(p, w, 0, 255, &n))
 			return false;
@@ -1105,6 +1203,8 @@ static const char *kind_name(char kind)
 		return "what to wait for";
 	case 'r':
 		return "a requirement";
+	case 'l':
+		return "a function";
 	default:
 		return "a number";
 	}
@@ -1139,7 +1239,8 @@ static bool take_words(struct planner *p, struct scn_step *step,
 
 		kind += optional;
 		if (*kind == 'E') {
-			for (; w && !w->op; w = w->next) {
+			for (; w && !w->op && !is_option(step->verb, w);
+			     w = w->next) {
 				int e = event_of(w->text);
 
 				if (e <= 0 || e == REFOBJ_EVENT_LOST) {
@@ -1312,6 +1413,18 @@ static void actor_gone(struct planner *p, int actor, const struct scn_loc *loc)
 	p->actor[actor].gone = *loc;
 }
 
+/* Its threads end with a process; @but stays. */
+static void process_gone(struct planner *p, int process, int but,
+			 const struct scn_loc *loc)
+{
+	int i;
+
+	for (i = 0; i < p->scenario->n_actors; i++)
+		if (i != but && p->actor[i].process == process &&
+		    p->actor[i].alive)
+			actor_gone(p, i, loc);
+}
+
 /* What an actor may do depends on what it did before. */
 static bool check_order(struct planner *p, struct scn_step *step)
 {
@@ -1331,7 +1444,8 @@ static bool check_order(struct planner *p, struct scn_step *step)
 			return false;
 		}
 		if (step->verb->id == SCN_KILL)
-			actor_gone(p, step->peer, &step->loc);
+			process_gone(p, p->actor[step->peer].process, -1,
+				     &step->loc);
 		if (step->verb->id != SCN_LEAVE_NOTHING)
 			return true;
 		for (a = 0; a < p->scenario->n_actors; a++)
@@ -1366,13 +1480,38 @@ static bool check_order(struct planner *p, struct scn_step *step)
 			return false;
 		}
 	}
-	if (p->parallel && step->verb->id == SCN_FORK) {
+	switch (step->verb->id) {
+	case SCN_FORK:
+	case SCN_THREAD:
+		if (!p->parallel)
+			break;
 		scn_error(p->file, &step->loc,
-			  "expected no 'fork' in 'parallel', got it; put it before the block");
+			  "expected no '%s' in 'parallel', got it; put it before the block",
+			  step->verb->name);
 		return false;
-	}
-	if (step->verb->id == SCN_EXIT)
+	case SCN_EXIT:
+		if (p->actor[a].process == a) {
+			process_gone(p, a, -1, &step->loc);
+			break;
+		}
+		if (step->number) {
+			scn_error(p->file, &step->loc,
+				  "expected no status of a thread, got %u; only processes have one",
+				  step->number);
+			return false;
+		}
 		actor_gone(p, a, &step->loc);
+		break;
+	case SCN_EXEC:
+		/* the process is that of the thread that did it */
+		process_gone(p, p->actor[a].process, a, &step->loc);
+		p->actor[a].process = a;
+		break;
+	default:
+		break;
+	}
+	if (step->verb->id == SCN_THREAD)
+		p->actor[step->peer].process = p->actor[a].process;
 	return true;
 }
 
@@ -1470,8 +1609,11 @@ static bool command(struct planner *p, const struct scn_stmt *stmt)
 		if (verb->id == SCN_COUNTERS && !step->expected.conditions)
 			return missing(p, step, words, "a counter");
 		step->text = strchr(verb->words, '+') ?
-			scn_printf(p->file, "%s %s", verb->name,
-				   p->scenario->actors[step->peer].name) :
+			scn_printf(p->file, "%s %s%s%s", verb->name,
+				   p->scenario->actors[step->peer].name,
+				   step->options & BIT(SIGNAL) ? " signal " : "",
+				   step->options & BIT(SIGNAL) ?
+				   sigabbrev_np(step->value[SCN_O_SIGNAL]) : "") :
 			line_text(p, target, words, results);
 		*p->end = step;
 		p->end = &step->next;

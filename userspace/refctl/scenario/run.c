@@ -22,6 +22,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -68,7 +69,9 @@ struct counters {
 
 struct live_actor {
 	bool alive;
+	bool thread;		/* of the process pid, which ends without it */
 	int pid;
+	int tid;
 	int control;
 	int mailbox;		/* where others send to it */
 	int net;		/* 0: the scenario's network, else a space + 1 */
@@ -296,32 +299,73 @@ static void read_log(struct play *p)
 	}
 }
 
-static bool check_log(struct play *p, const struct scn_step *step)
+/* Is there such a line in @text, which was read from @where? */
+static bool check_text(struct play *p, const struct scn_step *step,
+		       const char *regex, const char *text, const char *where,
+		       bool wanted)
 {
-	bool wanted = step->verb->id == SCN_LOG, found;
 	char message[128];
 	regmatch_t at;
 	regex_t re;
+	bool found;
 	int err;
 
-	if (p->kmsg < 0)
-		return skip(p, "no kernel log: /dev/kmsg cannot be read; run as root");
-	err = regcomp(&re, step->words[0], REG_EXTENDED | REG_NEWLINE);
+	err = regcomp(&re, regex, REG_EXTENDED | REG_NEWLINE);
 	if (err) {
 		regerror(err, &re, message, sizeof(message));
 		return fail(p, step,
 			    "expected an extended regular expression, got one with an error (%s)",
 			    message);
 	}
-	read_log(p);
-	found = p->log && !regexec(&re, p->log, 1, &at, 0);
+	found = text && !regexec(&re, text, 1, &at, 0);
 	regfree(&re);
 	if (found == wanted)
 		return true;
 	if (wanted)
-		return fail(p, step, "expected such a line in the kernel's log, got none");
-	return fail(p, step, "expected no such line in the kernel's log, got '%.*s'",
-		    (int)(at.rm_eo - at.rm_so), p->log + at.rm_so);
+		return fail(p, step, "expected such a line in %s, got none", where);
+	return fail(p, step, "expected no such line in %s, got '%.*s'", where,
+		    (int)(at.rm_eo - at.rm_so), text + at.rm_so);
+}
+
+static bool check_log(struct play *p, const struct scn_step *step)
+{
+	if (p->kmsg < 0)
+		return skip(p, "no kernel log: /dev/kmsg cannot be read; run as root");
+	read_log(p);
+	return check_text(p, step, step->words[0], p->log, "the kernel's log",
+			  step->verb->id == SCN_LOG);
+}
+
+static bool check_debugfs(struct play *p, const struct scn_step *step)
+{
+	const char *debugfs = debugfs_path();
+	char *path, *text = NULL;
+	size_t size = 0;
+	ssize_t n;
+	bool ok;
+	FILE *f;
+
+	if (!debugfs)
+		return skip(p, "no debugfs: it is not mounted");
+	path = xprintf("%s/refobj/%s", debugfs, step->words[0]);
+	f = fopen(path, "re");
+	if (!f && errno == EACCES) {
+		free(path);
+		return skip(p, "no debugfs: run as root");
+	}
+	if (!f) {
+		ok = fail(p, step, "expected a file %s, got none: %s", path,
+			  strerror(errno));
+		free(path);
+		return ok;
+	}
+	n = getdelim(&text, &size, '\0', f);
+	ok = check_text(p, step, step->words[1], n < 0 ? NULL : text, path,
+			step->verb->id == SCN_DEBUGFS);
+	fclose(f);
+	free(text);
+	free(path);
+	return ok;
 }
 
 /*
@@ -454,6 +498,7 @@ static void event_facts(struct scn_facts *f, const struct refobj_event *e)
 	add_fact(f, "count", e->count);
 	add_fact(f, "pid", e->pid);
 	add_fact(f, "object", e->id);
+	add_fact(f, "cookie", e->cookie);
 }
 
 static void holder_facts(struct scn_facts *f, const struct scn_reply *r)
@@ -479,6 +524,18 @@ static void holder_facts(struct scn_facts *f, const struct scn_reply *r)
 	add_text(f, "why", h->why);
 }
 
+static void lab_facts(struct scn_facts *f, const struct refobj_lab_call *c)
+{
+	f->ret = c->result;
+	add_fact(f, "before", c->before);
+	add_fact(f, "after", c->after);
+	add_text(f, "warning", c->warning < LAB_WARNINGS ?
+			       lab_warnings[c->warning].name : "unknown");
+	add_fact(f, "mutex", !!(c->held & REFOBJ_LAB_HELD_MUTEX));
+	add_fact(f, "spinlock", !!(c->held & REFOBJ_LAB_HELD_SPINLOCK));
+	add_fact(f, "irqs", !!(c->held & REFOBJ_LAB_HELD_IRQS));
+}
+
 static void make_facts(struct scn_facts *f, const struct scn_step *step,
 		       const struct scn_reply *r)
 {
@@ -498,6 +555,9 @@ static void make_facts(struct scn_facts *f, const struct scn_step *step,
 		break;
 	case SCN_HOLDERS:
 		holder_facts(f, r);
+		break;
+	case SCN_LAB:
+		lab_facts(f, &r->lab);
 		break;
 	case SCN_GET:
 	case SCN_GET_FILE:
@@ -536,17 +596,34 @@ static int64_t deadline_of(const struct scn_step *step)
 	return ms * run.slow;
 }
 
+static void forget(struct live_actor *a)
+{
+	a->alive = false;
+	close(a->control);
+	close(a->mailbox);
+}
+
+/* The other threads of an actor's process have ended. */
+static void forget_others(struct play *p, const struct live_actor *a)
+{
+	int i;
+
+	for (i = 0; i < p->scenario->n_actors; i++)
+		if (&p->actor[i] != a && p->actor[i].alive &&
+		    p->actor[i].pid == a->pid)
+			forget(&p->actor[i]);
+}
+
 /* How an actor ended, after it has: its status, or minus the signal. */
-static int reap(struct live_actor *a)
+static int reap(struct play *p, struct live_actor *a)
 {
 	int status = 0;
 
 	while (waitpid(a->pid, &status, 0) < 0)
 		if (errno != EINTR)
 			break;
-	a->alive = false;
-	close(a->control);
-	close(a->mailbox);
+	forget_others(p, a);
+	forget(a);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
@@ -589,7 +666,7 @@ static bool no_reply(struct play *p, const struct scn_step *step, int actor,
 	const char *name = p->scenario->actors[actor].name;
 
 	if (!ret) {
-		int how = reap(&p->actor[actor]);
+		int how = reap(p, &p->actor[actor]);
 
 		if (how < 0)
 			return fail(p, step, "expected a reply, got the end of '%s' by signal %d",
@@ -682,6 +759,7 @@ static bool await_birth(struct play *p, const struct scn_step *step, int actor)
 
 	if (ret <= 0)
 		return no_reply(p, step, actor, ret);
+	p->actor[actor].tid = reply.ret;
 	return true;
 }
 
@@ -721,7 +799,6 @@ static bool start_actor(struct play *p, const struct scn_step *step)
 		abort();
 	a->pid = fork();
 	if (!a->pid) {
-		signal(SIGINT, SIG_IGN);
 		if (net >= 0 && setns(net, CLONE_NEWNET))
 			_exit(1);
 		change_user(step);
@@ -759,18 +836,37 @@ static bool start_actor(struct play *p, const struct scn_step *step)
 	return exchange(p, &opening, step->peer);
 }
 
+/* Does an actor's process end in time? */
+static bool ends(const struct live_actor *a)
+{
+	struct pollfd fd = { .fd = pidfd_open(a->pid, 0), .events = POLLIN };
+	int ret;
+
+	if (fd.fd < 0)
+		return true;	/* without pidfds reap() waits */
+	do {
+		ret = poll(&fd, 1, SCN_STEP_MS * run.slow);
+	} while (ret < 0 && errno == EINTR && !interrupted());
+	close(fd.fd);
+	return ret > 0;
+}
+
 static bool kill_actor(struct play *p, const struct scn_step *step)
 {
 	struct live_actor *a = &p->actor[step->peer];
-	int how;
+	int sig = step->options & SCN_BIT(SCN_O_SIGNAL) ?
+		  (int)step->value[SCN_O_SIGNAL] : SIGKILL, how;
 
 	if (!a->alive)
 		return fail(p, step, "expected a process, got none: it has ended");
-	kill(a->pid, SIGKILL);
-	how = reap(a);
-	if (how != -SIGKILL)
-		return fail(p, step, "expected an end by signal 9, got %s %d",
-			    how < 0 ? "one by signal" : "status", abs(how));
+	kill(a->pid, sig);
+	if (!ends(a))
+		return fail(p, step, "expected an end by signal %d, got none",
+			    sig);
+	how = reap(p, a);
+	if (how != -sig)
+		return fail(p, step, "expected an end by signal %d, got %s %d",
+			    sig, how < 0 ? "one by signal" : "status", abs(how));
 	return true;
 }
 
@@ -781,7 +877,7 @@ static void kill_all(struct play *p)
 	for (i = 0; i < p->scenario->n_actors; i++)
 		if (p->actor[i].alive) {
 			kill(p->actor[i].pid, SIGKILL);
-			reap(&p->actor[i]);
+			reap(p, &p->actor[i]);
 		}
 }
 
@@ -848,13 +944,13 @@ static bool send_order(struct play *p, const struct scn_step *step, int actor,
 				    "expected an actor that is alive, got '%s', which has ended",
 				    p->scenario->actors[step->peer].name);
 		fds[n++] = p->actor[step->peer].mailbox;
-	} else if (id == SCN_FORK) {
+	} else if (id == SCN_FORK || id == SCN_THREAD) {
 		if (!open_sockets(p, step, &p->actor[step->peer], fds))
 			return false;
 		n = 2;
 	}
 	ret = scn_send(p->actor[actor].control, &o, sizeof(o), fds, n);
-	if (id == SCN_FORK) {
+	if (id == SCN_FORK || id == SCN_THREAD) {
 		close(fds[0]);
 		close(fds[1]);
 	}
@@ -971,24 +1067,33 @@ static bool complete(struct play *p, const struct scn_step *step, int actor,
 	if (reply->kind == SCN_REPLY_BORN && id != SCN_EXIT) {
 		if (id != SCN_EXEC)
 			return fail(p, step, "expected a reply, got a new process");
+		/* the thread that did it is the process's first and only one now */
+		forget_others(p, a);
+		a->thread = false;
+		a->tid = reply->ret;
 		trace(p, step, a->pid, "");
 		return true;
 	}
 	if (id == SCN_EXIT) {
 		trace(p, step, a->pid, "");
-		how = reap(a);
+		if (a->thread) {
+			forget(a);
+			return true;
+		}
+		how = reap(p, a);
 		if (how != (int)step->number)
 			return fail(p, step, "expected exit status %u, got %s %d",
 				    step->number, how < 0 ? "signal" : "status",
 				    abs(how));
 		return true;
 	}
-	if (id == SCN_FORK && !reply->ret) {
+	if ((id == SCN_FORK || id == SCN_THREAD) && !reply->ret) {
 		p->actor[step->peer].alive = true;
+		p->actor[step->peer].thread = id == SCN_THREAD;
 		p->actor[step->peer].net = a->net;
 		if (!await_birth(p, step, step->peer))
 			return false;
-	} else if (id == SCN_FORK) {
+	} else if (id == SCN_FORK || id == SCN_THREAD) {
 		close(p->actor[step->peer].control);
 		close(p->actor[step->peer].mailbox);
 	}
@@ -1022,12 +1127,17 @@ static bool complete(struct play *p, const struct scn_step *step, int actor,
 	return fail(p, step, "%s", why);
 }
 
-/* Is a process asleep, so that what it has started has begun to wait? */
-static bool asleep(int pid)
+/*
+ * Is an actor asleep, so that what it has started has begun to wait? Of a thread in
+ * a namespace of processes nobody can tell, as its number is another one there: yes.
+ */
+static bool asleep(const struct live_actor *a)
 {
-	char *path = xprintf("/proc/%d/stat", pid), *line = read_line(path);
+	char *path = xprintf("/proc/%d/task/%d/stat", a->pid,
+			     a->thread ? a->tid : a->pid);
+	char *line = read_line(path);
 	char *end = line ? strrchr(line, ')') : NULL;
-	bool is = end && end[1] == ' ' && end[2] == 'S';
+	bool is = !line || (end && end[1] == ' ' && end[2] == 'S');
 
 	free(line);
 	free(path);
@@ -1049,7 +1159,7 @@ static bool start(struct play *p, const struct scn_step *step)
 	if (ret <= 0 || reply.kind != SCN_REPLY_STARTED)
 		return no_reply(p, step, step->actor, ret > 0 ? -EPROTO : ret);
 	trace(p, step, a->pid, "");
-	while (!asleep(a->pid)) {
+	while (!asleep(a)) {
 		struct pollfd fd = { .fd = a->control, .events = POLLIN };
 
 		/* what need not wait has ended by now */
@@ -1203,6 +1313,9 @@ static bool check_requirement(struct play *p, const struct scn_step *step)
 		       skip(p, "needs the counters in debugfs");
 	if (!strcmp(what, "log"))
 		return p->kmsg >= 0 || skip(p, "needs to read /dev/kmsg");
+	if (!strcmp(what, "lab"))
+		return !access(LAB_DEVICE, R_OK | W_OK) ||
+		       skip(p, "needs " LAB_DEVICE ", of refobj_lab.ko");
 	if (!strcmp(what, "kernel")) {
 		if (uname(&name) ||
 		    sscanf(name.release, "%u.%u", &major, &minor) != 2 ||
@@ -1265,6 +1378,10 @@ static bool do_step(struct play *p, const struct scn_step *step)
 		break;
 	case SCN_COUNTERS:
 		ok = check_counters(p, step);
+		break;
+	case SCN_DEBUGFS:
+	case SCN_NO_DEBUGFS:
+		ok = check_debugfs(p, step);
 		break;
 	case SCN_LOG:
 	case SCN_NO_LOG:

@@ -94,10 +94,11 @@ enum scn_verb_id {
 	SCN_DESTROY, SCN_WHY, SCN_PUBLISH, SCN_SET, SCN_GET, SCN_SET_FILE,
 	SCN_GET_FILE, SCN_LINK, SCN_UNLINK, SCN_EXPORT, SCN_IMPORT, SCN_SEND,
 	SCN_RECEIVE, SCN_DROP, SCN_WATCH, SCN_UNWATCH, SCN_WAIT, SCN_FINISH,
-	SCN_EXPECT, SCN_AWAIT, SCN_ADOPT, SCN_FORK, SCN_EXEC, SCN_EXIT,
+	SCN_EXPECT, SCN_AWAIT, SCN_ADOPT, SCN_FORK, SCN_THREAD, SCN_EXEC, SCN_EXIT,
+	SCN_LAB,
 	/* of the runner */
-	SCN_ACTOR, SCN_KILL, SCN_COUNTERS, SCN_LOG, SCN_NO_LOG, SCN_BARRIER,
-	SCN_DEADLINE, SCN_REQUIRES, SCN_LEAVE_NOTHING,
+	SCN_ACTOR, SCN_KILL, SCN_COUNTERS, SCN_DEBUGFS, SCN_NO_DEBUGFS, SCN_LOG,
+	SCN_NO_LOG, SCN_BARRIER, SCN_DEADLINE, SCN_REQUIRES, SCN_LEAVE_NOTHING,
 	/* made by the plan: the body of a parallel block */
 	SCN_TOGETHER,
 };
@@ -111,7 +112,8 @@ struct scn_verb {
 	 * Words that must come, in this order, each a letter: o an object, O one
 	 * that this step may make known, f a descriptor, F one that it makes, a an
 	 * actor, A one that it makes, x text, s a session, n a number, e an event,
-	 * u what to wait for, r a requirement. After '?' they may be left out.
+	 * u what to wait for, r a requirement, l a function of the lab. After '?'
+	 * they may be left out.
 	 */
 	const char *words;
 	uint64_t options;	/* bits of enum scn_option_id */
@@ -123,7 +125,7 @@ struct scn_verb {
 enum scn_option_id {
 	SCN_O_COUNT, SCN_O_INITIAL, SCN_O_MODE, SCN_O_TYPE, SCN_O_LINGER,
 	SCN_O_VERSION, SCN_O_WITHIN, SCN_O_USER, SCN_O_GROUP, SCN_O_NETNS,
-	SCN_O_PIDNS, SCN_O_TIMES,
+	SCN_O_PIDNS, SCN_O_TIMES, SCN_O_COOKIE, SCN_O_SIGNAL, SCN_O_LIMIT,
 	SCN_VALUED,
 	/* without a value */
 	SCN_O_PERSISTENT = SCN_VALUED, SCN_O_BUILD, SCN_O_UNNAMED, SCN_O_EXISTING,
@@ -172,7 +174,7 @@ struct scn_step {
 	int object[2];		/* -1: none */
 	int peer;		/* another actor, or -1 */
 	const char *words[2];	/* texts, names of descriptors and sessions */
-	uint32_t number;	/* the event's type, what to wait for, a status */
+	uint32_t number;	/* of the event, the function, what to wait for; a status */
 	uint64_t options;	/* bits of those given */
 	int64_t value[SCN_VALUED];
 	const char *type;
