@@ -385,6 +385,7 @@ enum refobj_drop {
  * @owner: table of descriptors with which it ends, or NULL (likewise)
  * @ended: it has nothing and gets nothing any more (likewise)
  * @cause: &enum refobj_cause of the last close of a descriptor
+ * @closer: who did that last while nobody owned the session, or NULL
  * @watchers: &struct refobj_watcher by slot
  * @queue: events
  * @id: identity; this and all that follows is invariant
@@ -405,6 +406,7 @@ struct refobj_session {
 	void *owner;
 	bool ended;
 	u32 cause;
+	struct pid *closer;
 	struct xarray watchers;
 	struct refobj_queue queue;
 

@@ -1000,10 +1000,13 @@ free:
 	return ERR_PTR(err);
 }
 
+/* Whose end is the session's: its process, or of nobody's who closed it last. */
 static struct pid *session_get_pid(struct refobj_session *s)
 {
 	struct pid *pid;
 
+	if (!READ_ONCE(s->owner) && s->closer)
+		return get_pid(s->closer);
 	rcu_read_lock();
 	pid = get_pid(rcu_dereference(s->process)->pid);
 	rcu_read_unlock();
@@ -1074,6 +1077,8 @@ void refobj_session_flush(struct refobj_session *session, void *owner)
 						  REFOBJ_CAUSE_EXIT;
 	}
 	WRITE_ONCE(session->cause, cause);
+	if (!READ_ONCE(session->owner))
+		put_pid(xchg(&session->closer, get_pid(task_tgid(current))));
 	if (!owner || READ_ONCE(session->owner) != owner)
 		return;
 	/*
@@ -1138,6 +1143,7 @@ void refobj_session_close(struct refobj_session *session)
 	refobj_uncharge(session->user, REFOBJ_QUOTA_REFERENCES, session->slack);
 	session_free_why(session, &session->why);
 	refobj_queue_destroy(&session->queue);
+	put_pid(session->closer);
 	refobj_process_put(rcu_dereference_protected(session->process, true));
 	refobj_user_put(session->user);
 	put_net(session->registry->net);
