@@ -1091,12 +1091,18 @@ static void *argument(struct world *w, const struct command *c,
 	return arg;
 }
 
+/*
+ * A registry to themselves, where that is allowed. One for all tests: to make and
+ * remove a network namespace for each takes longer than what they test.
+ */
+static void __attribute__((constructor)) own_registry(void)
+{
+	if (unshare(CLONE_NEWNET))
+		printf("# sharing the registry: %s\n", strerror(errno));
+}
+
 FIXTURE_SETUP(abi)
 {
-	/* A registry to itself, where that is allowed. */
-	if (unshare(CLONE_NEWNET))
-		TH_LOG("sharing the registry: %s", strerror(errno));
-
 	self->page = sysconf(_SC_PAGESIZE);
 	self->arena = mmap(NULL, MAX_ARG + self->page, PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

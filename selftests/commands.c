@@ -21,11 +21,18 @@ FIXTURE(cmd) {
 	int other;	/* a second session of the same process */
 };
 
+/*
+ * A registry to themselves, where that is allowed. One for all tests: to make and
+ * remove a network namespace for each takes longer than what they test.
+ */
+static void __attribute__((constructor)) own_registry(void)
+{
+	if (unshare(CLONE_NEWNET))
+		printf("# sharing the registry: %s\n", strerror(errno));
+}
+
 static void setup(struct __test_metadata *_metadata, int *fd, int *other)
 {
-	/* A registry to itself, where that is allowed. */
-	if (unshare(CLONE_NEWNET))
-		TH_LOG("sharing the registry: %s", strerror(errno));
 	*fd = ro_open();
 	if (*fd == -ENOENT)
 		SKIP(return, "no " REFOBJ_DEV ": load refobj.ko");
