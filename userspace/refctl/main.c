@@ -24,7 +24,8 @@ static const struct verb *const verbs[] = {
 	&verb_ls, &verb_show, &verb_holders, &verb_tree, &verb_stats,
 	&verb_watch, &verb_wait, &verb_create, &verb_rm, &verb_link,
 	&verb_unlink, &verb_set, &verb_publish, &verb_cat, &verb_hold,
-	&verb_get, &verb_on_demand, &verb_lab, &verb_run, &verb_doctor,
+	&verb_get, &verb_on_demand, &verb_lab, &verb_run, &verb_stress,
+	&verb_doctor,
 };
 
 /* For verbs with a table. */

@@ -42,7 +42,7 @@ struct verb {
 extern const struct verb verb_ls, verb_show, verb_holders, verb_tree,
 	verb_stats, verb_watch, verb_wait, verb_create, verb_rm, verb_link,
 	verb_unlink, verb_set, verb_publish, verb_cat, verb_hold, verb_get,
-	verb_on_demand, verb_lab, verb_run, verb_doctor;
+	verb_on_demand, verb_lab, verb_run, verb_stress, verb_doctor;
 
 /* Complains, points to the verb's help, and gives its exit code for that. */
 int usage_error(const char *fmt, ...) __printf(1, 2);
