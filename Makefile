@@ -71,6 +71,9 @@ check-debug: deps
 	@$(vm)/kernel fetch debug kcsan
 	@$(TOP)/.ci/check --no-host debug kcsan kmemleak detectors valgrind lab-debug
 
+check-all: deps
+	@$(TOP)/.ci/check all
+
 check-matrix: deps
 	@KERNELS="$(if $(filter command line environment,$(origin KERNELS)),$(KERNELS))" \
 		$(TOP)/.ci/check-matrix
@@ -111,6 +114,7 @@ help:
 	@echo 'make check            all tests, in virtual machines (KERNELS="$(KERNELS)")'
 	@echo 'make check-debug      the tests on kernels with KASAN, lockdep, KCSAN, kmemleak;'
 	@echo '                      the library and the tool under valgrind'
+	@echo 'make check-all        both'
 	@echo 'make check-matrix     the tests on all kernels supported (KERNELS= picks)'
 	@echo 'make coverage         what of the module the tests reach'
 	@echo 'make fuzz             SECONDS=600 of fuzzing, on the debug kernel'
@@ -126,5 +130,5 @@ help:
 Q := $(if $(V),,@)
 
 .PHONY: all module kdir userspace selftests modules_install install uninstall \
-	deps check check-debug check-matrix coverage fuzz model demo vm lint \
+	deps check check-debug check-all check-matrix coverage fuzz model demo vm lint \
 	clean help
