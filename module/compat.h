@@ -31,6 +31,16 @@
 #define refobj_receive_fd(file, flags)	receive_fd(file, flags)
 #endif
 
+/* Since 6.10 a tracepoint knows where its string comes from; no macro tells. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+#define refobj_assign_str(field, from) do {	\
+	(void)(from);				\
+	__assign_str(field);			\
+} while (0)
+#else
+#define refobj_assign_str(field, from)	__assign_str(field, from)
+#endif
+
 /*
  * Functions of refcount_t that came after 6.1, and to stable kernels after that: as
  * inline ones, of which no macro tells. module/Kbuild looks into the header.

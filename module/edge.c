@@ -20,6 +20,7 @@
 #include <linux/uidgid.h>
 
 #include "refobj.h"
+#include "trace.h"
 
 /**
  * struct refobj_links - the edges of an object (protected by
@@ -140,6 +141,7 @@ static void edge_free(struct refobj_edge *edge)
 	edge->dep->links->nr_owners--;
 	refobj_uncharge(edge->user, REFOBJ_QUOTA_REFERENCES, 1);
 	refobj_user_put(edge->user);
+	trace_refobj_unlink(edge->owner->id, edge->dep->id);
 	refobj_put(edge->dep);
 	refobj_count(unlinks, 1);
 	kfree(edge);
@@ -158,6 +160,8 @@ static int edge_hold(struct refobj_edge *edge)
 	if (ret < 0)
 		return ret;
 	refobj_count(references_acquired, 1);
+	trace_refobj_acquire(edge->dep, REFOBJ_HOLDER_OBJECT, edge->owner->id,
+			     1, 0, REFOBJ_CAUSE_OBJECT);
 	edge->held = true;
 	list_move_tail(&edge->owner_node, &edge->owner->links->held);
 	return 0;
@@ -169,6 +173,8 @@ static void edge_unhold(struct refobj_edge *edge)
 	int done;
 
 	spin_lock(&dep->lock);
+	trace_refobj_release(dep, REFOBJ_HOLDER_OBJECT, edge->owner->id, 1, 1,
+			     REFOBJ_CAUSE_OBJECT);
 	done = refobj_unhold_locked(dep, &edge->mark, 1, &edge_act);
 	spin_unlock(&dep->lock);
 	refobj_count(references_released, 1);
@@ -413,6 +419,7 @@ static int edge_add(struct refobj_edge *edge)
 	WRITE_ONCE(owner->links->nr_edges, owner->links->nr_edges + 1);
 	dep->links->nr_owners++;
 	refobj_count(links, 1);
+	trace_refobj_link(owner->id, dep->id);
 	return 0;
 }
 

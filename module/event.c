@@ -17,6 +17,7 @@
 #include <linux/uaccess.h>
 
 #include "refobj.h"
+#include "trace.h"
 
 /* Records that one hold of a queue's lock copies out. */
 #define REFOBJ_READ_BATCH	8
@@ -169,6 +170,9 @@ static bool queue_push(struct refobj_queue *q, struct refobj_event *event,
 		WRITE_ONCE(q->used, q->used + 1);
 	} else {
 		refobj_count(events_lost, 1);
+		/* The queues of object descriptors have no records to lose. */
+		trace_refobj_event_lost(container_of(q, struct refobj_session,
+						     queue)->id, event);
 		if (last && last->event.type == REFOBJ_EVENT_LOST) {
 			last->event.count++;
 		} else {
@@ -1020,6 +1024,8 @@ int refobj_wait(struct refobj_session *session,
 	result = atomic_read(&all->result);
 	if (result != REFOBJ_WAITING)
 		ret = result;
+	trace_refobj_wait(session->id, conditions[0].id, conditions[0].until,
+			  count, ret);
 free:
 	kfree(all);
 	return ret;

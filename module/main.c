@@ -13,6 +13,9 @@
 
 #include "refobj.h"
 
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
 static int refobj_open(struct inode *inode, struct file *file)
 {
 	struct refobj_session *session = refobj_session_open(file);

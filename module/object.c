@@ -12,6 +12,7 @@
 
 #include "compat.h"
 #include "refobj.h"
+#include "trace.h"
 
 /**
  * struct refobj_linger - what delays the deactivation of an object
@@ -349,6 +350,7 @@ static void refobj_activate_locked(struct refobj *object, u32 n,
 		object->state = REFOBJ_STATE_BUILDING;
 	else
 		object->state = REFOBJ_STATE_READY;
+	trace_refobj_activate(object, act);
 	refobj_event_locked(object, REFOBJ_EVENT_ACTIVATED, act, 0);
 	if (object->state == REFOBJ_STATE_READY)
 		refobj_event_locked(object, REFOBJ_EVENT_READY, act, 0);
@@ -381,6 +383,7 @@ static void refobj_kill_locked(struct refobj *object,
 	object->state = REFOBJ_STATE_DEAD;
 	refobj_uncharge_object(object);
 	refobj_count(destroyed, 1);
+	trace_refobj_destroy(object, act);
 	refobj_watchers_end_locked(object, act);
 	refobj_changed_locked(object, act);
 	refobj_unsettled_locked(object);
@@ -391,6 +394,7 @@ static int refobj_deactivate_locked(struct refobj *object,
 {
 	object->deactivations++;
 	refobj_count(deactivations, 1);
+	trace_refobj_deactivate(object, act);
 	refobj_content_drop_locked(object);
 	object->state = REFOBJ_STATE_IDLE;
 	/* The users first: a transient object takes its watches with it. */
@@ -531,6 +535,7 @@ int refobj_ready_locked(struct refobj *object, struct refobj_mark *holder,
 		return -EPERM;
 	object->builder = NULL;
 	object->state = REFOBJ_STATE_READY;
+	trace_refobj_publish(object, act);
 	refobj_event_locked(object, REFOBJ_EVENT_READY, act, 0);
 	refobj_changed_locked(object, act);
 	refobj_count(publishes, 1);
@@ -638,6 +643,7 @@ int refobj_object_publish(struct refobj *object, struct refobj_mark *holder,
 	ret = refobj_publish(object);
 	if (!ret) {
 		refobj_count(created, 1);
+		trace_refobj_create(object);
 		object->state = REFOBJ_STATE_IDLE;
 		if (holder)
 			ret = refobj_hold_locked(object, holder, n, how, &act);

@@ -16,6 +16,7 @@
 #include <net/net_namespace.h>
 
 #include "refobj.h"
+#include "trace.h"
 
 /**
  * struct refobj_objfd - an object descriptor
@@ -66,6 +67,7 @@ static int objfd_release(struct inode *inode, struct file *file)
 		spin_lock(&object->lock);
 		if (objfd->watched)
 			refobj_watcher_unlink_locked(&objfd->watcher);
+		trace_refobj_drop(object, REFOBJ_HOLDER_FD, 0, 1, 1, act.cause);
 		done = refobj_unhold_locked(object, &objfd->mark, 1, &act);
 		spin_unlock(&object->lock);
 		refobj_count(dropped[REFOBJ_DROP_CLOSE], 1);
@@ -196,6 +198,8 @@ static int objfd_hold(struct refobj_objfd *objfd, struct refobj_session *session
 	get_net(session->registry->net);
 	refobj_count(references_acquired, 1);
 	refobj_count(exports, 1);
+	trace_refobj_acquire(objfd->object, REFOBJ_HOLDER_FD, 0, 1, 0,
+			     REFOBJ_CAUSE_ACQUIRE);
 	return 0;
 }
 

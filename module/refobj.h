@@ -498,6 +498,7 @@ int refobj_publish(struct refobj *object);
 void refobj_unpublish(struct refobj *object);
 struct refobj_user *refobj_user_get(kuid_t uid);
 void refobj_user_put(struct refobj_user *user);
+u32 refobj_registry_nr(const struct refobj_registry *registry);
 unsigned long refobj_quota_max(enum refobj_quota quota);
 int refobj_charge(struct refobj_user *user, enum refobj_quota quota,
 		  unsigned long n, bool unlimited);

@@ -396,6 +396,17 @@ void refobj_user_put(struct refobj_user *user)
 }
 
 /**
+ * refobj_registry_nr() - the number of a registry's namespace
+ * @registry: the registry
+ *
+ * Return: the inode number of the network namespace.
+ */
+u32 refobj_registry_nr(const struct refobj_registry *registry)
+{
+	return registry->net->ns.inum;
+}
+
+/**
  * refobj_quota_max() - the present limit of a quota
  * @quota: which
  *

@@ -20,6 +20,7 @@
 
 #include "compat.h"
 #include "refobj.h"
+#include "trace.h"
 
 static struct kmem_cache *refobj_entry_cache;
 static atomic64_t refobj_last_session = ATOMIC64_INIT(0);
@@ -343,11 +344,13 @@ static struct refobj_entry *session_new_entry(struct refobj_session *s,
 }
 
 /* The entry is in the object's list: count it. */
-static void session_linked(struct refobj_session *s, u32 n)
+static void session_linked(struct refobj_session *s, struct refobj_entry *e)
 {
 	s->nr_entries++;
-	s->references += n;
-	refobj_count(references_acquired, n);
+	s->references += e->count;
+	refobj_count(references_acquired, e->count);
+	trace_refobj_acquire(e->object, REFOBJ_HOLDER_SESSION, s->id, e->count,
+			     0, REFOBJ_CAUSE_ACQUIRE);
 }
 
 /*
@@ -365,6 +368,12 @@ static int session_unlink(struct refobj_session *s, struct refobj_entry *e,
 	s->references -= e->count;
 	session_uncharge(s, e->count);
 	spin_lock(&e->object->lock);
+	if (act->cause == REFOBJ_CAUSE_RELEASE)
+		trace_refobj_release(e->object, REFOBJ_HOLDER_SESSION, s->id,
+				     e->count, e->count, act->cause);
+	else
+		trace_refobj_drop(e->object, REFOBJ_HOLDER_SESSION, s->id,
+				  e->count, e->count, act->cause);
 	done = refobj_unhold_locked(e->object, &e->mark, e->count, act);
 	spin_unlock(&e->object->lock);
 	e->killed = done & REFOBJ_UNHELD_KILLED;
@@ -425,6 +434,8 @@ static int session_acquire_held(struct refobj_session *s,
 	WRITE_ONCE(e->count, e->count + n);
 	s->references += n;
 	refobj_count(references_acquired, n);
+	trace_refobj_acquire(e->object, REFOBJ_HOLDER_SESSION, s->id, n, 0,
+			     REFOBJ_CAUSE_ACQUIRE);
 	return unlikely(how & REFOBJ_HOLD_BUILD) ? session_claim(s, e) : 0;
 }
 
@@ -460,7 +471,7 @@ static noinline int session_acquire_new(struct refobj_session *s,
 		session_uncharge(s, n);
 		goto erase;
 	}
-	session_linked(s, n);
+	session_linked(s, e);
 	xa_unlock(&s->entries);
 	refobj_settle(s->registry);
 	return ret;
@@ -594,7 +605,7 @@ int refobj_session_publish(struct refobj_session *session,
 	err = ret;
 	if (ret < 0)
 		goto erase;
-	session_linked(session, n);
+	session_linked(session, e);
 	xa_unlock(&session->entries);
 	return ret;
 
@@ -649,6 +660,8 @@ int refobj_session_release(struct refobj_session *session, u64 id, u32 n)
 		WRITE_ONCE(e->count, count - n);
 		session->references -= n;
 		session_uncharge(session, n);
+		trace_refobj_release(e->object, REFOBJ_HOLDER_SESSION,
+				     session->id, n, n, REFOBJ_CAUSE_RELEASE);
 		refobj_users_sub_held(e->object, n);
 		xa_unlock(&session->entries);
 		refobj_count(references_released, n);
@@ -988,6 +1001,7 @@ struct refobj_session *refobj_session_open(struct file *file)
 	list_add_tail(&s->user_node, &s->user->sessions);
 	spin_unlock(&s->user->lock);
 	refobj_count(sessions_opened, 1);
+	trace_refobj_session_open(s, REFOBJ_CAUSE_NONE);
 	return s;
 
 put_net:
@@ -1058,6 +1072,12 @@ static bool session_is_open_here(struct refobj_session *s)
 	return iterate_fd(current->files, 0, is_file, s->file);
 }
 
+static void session_revoked(const struct refobj_session *s, u32 cause)
+{
+	refobj_count(sessions_revoked, 1);
+	trace_refobj_session_revoke(s, cause);
+}
+
 /**
  * refobj_session_flush() - a descriptor of the session is being closed
  * @session: the session
@@ -1090,7 +1110,7 @@ void refobj_session_flush(struct refobj_session *session, void *owner)
 		return;
 	/* The descriptor that is being closed has one of the references. */
 	if (session_end(session, owner, cause) && file_count(session->file) > 1)
-		refobj_count(sessions_revoked, 1);
+		session_revoked(session, cause);
 }
 
 /**
@@ -1121,7 +1141,7 @@ int refobj_session_adopt(struct refobj_session *session, bool nobody)
 	/* Another thread may have closed it here before it was ours to end. */
 	if (!err && !nobody && !session_is_open_here(session) &&
 	    session_end(session, current->files, REFOBJ_CAUSE_CLOSE))
-		refobj_count(sessions_revoked, 1);
+		session_revoked(session, REFOBJ_CAUSE_CLOSE);
 	return err;
 }
 
@@ -1134,6 +1154,7 @@ int refobj_session_adopt(struct refobj_session *session, bool nobody)
 void refobj_session_close(struct refobj_session *session)
 {
 	session_end(session, NULL, session->cause);
+	trace_refobj_session_close(session, session->cause);
 
 	xa_erase(&session->registry->sessions, session->id);
 	spin_lock(&session->user->lock);
