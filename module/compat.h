@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/slab.h>
 #include <linux/version.h>
+#include <net/genetlink.h>
 
 /*
  * Since 6.5. A cache that is merged with another of its size cannot be seen to be
@@ -40,6 +41,16 @@
 #else
 #define refobj_assign_str(field, from)	__assign_str(field, from)
 #endif
+
+/* The attributes of a dump's request. Since 6.7 they are in one place for all calls. */
+static inline struct nlattr **refobj_dump_attrs(struct netlink_callback *cb)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	return genl_info_dump(cb)->attrs;
+#else
+	return genl_dumpit_info(cb)->attrs;
+#endif
+}
 
 /*
  * Functions of refcount_t that came after 6.1, and to stable kernels after that: as

@@ -60,6 +60,17 @@ static u64 refobj_sum(size_t offset)
 	return sum;
 }
 
+/**
+ * refobj_stats_sum() - a number of the statistics
+ * @i: which, counted in &struct refobj_stats
+ *
+ * Return: its sum over all processors.
+ */
+u64 refobj_stats_sum(unsigned int i)
+{
+	return refobj_sum(i * sizeof(u64));
+}
+
 #define refobj_total(field)	refobj_sum(offsetof(struct refobj_stats, field))
 
 /* What is there now: a sum read earlier may miss what a later one counts. */

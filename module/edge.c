@@ -60,6 +60,7 @@ struct refobj_links {
  * @user: whom it is charged to; holds a reference
  * @owner_node: in the owner's @held or @idle
  * @dep_node: in the dep's @owners
+ * @place: in the registry's list
  */
 struct refobj_edge {
 	struct refobj_mark mark;
@@ -70,6 +71,7 @@ struct refobj_edge {
 	struct refobj_user *user;
 	struct list_head owner_node;
 	struct list_head dep_node;
+	struct refobj_edge_place place;
 };
 
 static const struct refobj_act edge_act = { .cause = REFOBJ_CAUSE_OBJECT };
@@ -136,6 +138,7 @@ static void edge_free(struct refobj_edge *edge)
 {
 	list_del(&edge->owner_node);
 	list_del(&edge->dep_node);
+	list_del(&edge->place.node);
 	WRITE_ONCE(edge->owner->links->nr_edges,
 		   edge->owner->links->nr_edges - 1);
 	edge->dep->links->nr_owners--;
@@ -416,6 +419,7 @@ static int edge_add(struct refobj_edge *edge)
 		return err;
 	}
 	list_add_tail(&edge->dep_node, &dep->links->owners);
+	list_add_tail(&edge->place.node, &owner->registry->all_edges);
 	WRITE_ONCE(owner->links->nr_edges, owner->links->nr_edges + 1);
 	dep->links->nr_owners++;
 	refobj_count(links, 1);
@@ -449,6 +453,7 @@ int refobj_edge_link(struct refobj_session *session, struct refobj *owner,
 	if (!edge)
 		return -ENOMEM;
 	edge->mark.kind = REFOBJ_HOLDER_OBJECT;
+	edge->place.edge = true;
 	edge->owner = owner;
 	edge->dep = dep;
 	edge->user = session->user;
@@ -505,4 +510,65 @@ int refobj_edge_unlink(struct refobj *owner, struct refobj *dep)
 	mutex_unlock(&registry->edges);
 	refobj_settle(registry);
 	return edge ? 0 : -ENOENT;
+}
+
+/**
+ * refobj_edges_read() - tell the next edge of a registry
+ * @registry: which
+ * @place: the reader's place, zeroed before the first call; refobj_edges_end()
+ *	follows the last
+ * @record: filled in
+ * @owner: the object that needs the other, with a life for the caller
+ *
+ * An edge that is there all the time is told once, whatever comes and goes.
+ *
+ * Context: may sleep.
+ *
+ * Return: 1, 0 at the end, or -EINTR.
+ */
+int refobj_edges_read(struct refobj_registry *registry,
+		      struct refobj_edge_place *place,
+		      struct refobj_edge_record *record, struct refobj **owner)
+{
+	struct refobj_edge_place *next = place;
+	const struct refobj_edge *edge;
+	int ret = 0;
+
+	if (mutex_lock_interruptible(&registry->edges))
+		return -EINTR;
+	if (!place->node.next)
+		list_add(&place->node, &registry->all_edges);
+	list_for_each_entry_continue(next, &registry->all_edges, node) {
+		if (!next->edge)
+			continue;
+		edge = container_of(next, struct refobj_edge, place);
+		kref_get(&edge->owner->life);
+		*owner = edge->owner;
+		*record = (struct refobj_edge_record) {
+			.owner = edge->owner->id, .dep = edge->dep->id,
+			.since_ns = edge->since_ns, .held = edge->held,
+		};
+		list_move(&place->node, &next->node);
+		ret = 1;
+		break;
+	}
+	mutex_unlock(&registry->edges);
+	return ret;
+}
+
+/**
+ * refobj_edges_end() - a reader is done
+ * @registry: which
+ * @place: the reader's, no longer in the list afterwards
+ *
+ * Context: may sleep.
+ */
+void refobj_edges_end(struct refobj_registry *registry,
+		      struct refobj_edge_place *place)
+{
+	if (!place->node.next)
+		return;
+	mutex_lock(&registry->edges);
+	list_del(&place->node);
+	mutex_unlock(&registry->edges);
 }

@@ -414,6 +414,8 @@ void __refobj_event_locked(struct refobj *object, u32 type, u32 cause,
 	struct refobj_event event;
 
 	event_fill_locked(&event, object, type, cause, count);
+	if (type != REFOBJ_EVENT_COUNT && refobj_netlink_heard(object->registry))
+		refobj_netlink_event(object->registry, &event, pid);
 	list_for_each_entry(w, &object->watchers, node)
 		if (w->mask & REFOBJ_WATCH(type))
 			watcher_tell(w, &event, pid);
@@ -430,10 +432,14 @@ void refobj_watchers_end_locked(struct refobj *object,
 	struct refobj_watcher *w, *next;
 	struct refobj_event event;
 
+	bool heard = refobj_netlink_heard(object->registry);
+
 	object->event_seq++;
-	if (list_empty(&object->watchers))
+	if (list_empty(&object->watchers) && !heard)
 		return;
 	event_fill_locked(&event, object, REFOBJ_EVENT_DESTROYED, act->cause, 0);
+	if (heard)
+		refobj_netlink_event(object->registry, &event, act->pid);
 	list_for_each_entry_safe(w, next, &object->watchers, node) {
 		watcher_tell(w, &event, act->pid);
 		refobj_watcher_unlink_locked(w);

@@ -89,6 +89,9 @@ static int __init refobj_init(void)
 	err = refobj_registry_init();
 	if (err)
 		goto exit_session;
+	err = refobj_netlink_init();
+	if (err)
+		goto exit_registry;
 	refobj_debugfs_init();
 	/* Last: from here on it is used. */
 	err = misc_register(&refobj_device);
@@ -98,6 +101,8 @@ static int __init refobj_init(void)
 
 exit_debugfs:
 	refobj_debugfs_exit();
+	refobj_netlink_exit();
+exit_registry:
 	refobj_registry_exit();
 exit_session:
 	refobj_session_exit();
@@ -110,6 +115,7 @@ static void __exit refobj_exit(void)
 {
 	misc_deregister(&refobj_device);
 	refobj_debugfs_exit();
+	refobj_netlink_exit();
 	refobj_registry_exit();
 	refobj_session_exit();
 	refobj_object_exit();

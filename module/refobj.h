@@ -140,7 +140,10 @@ struct refobj_user {
  * @objects: by slot; a reserved entry is an object not yet published
  * @nr_objects: how many, reserved ones included
  * @sessions: by session id
+ * @generation: changes when an object comes or goes
+ * @told: events that netlink told, or would have
  * @edges: protects all edges of these objects, and what follows
+ * @all_edges: &struct refobj_edge_place, in the order in which the edges were made
  * @stack: objects whose edges are being settled, the innermost first
  * @settler: who is settling (written by itself only)
  * @visit: grows with every search for a cycle
@@ -157,7 +160,10 @@ struct refobj_registry {
 	struct xarray objects;
 	atomic_t nr_objects;
 	struct xarray sessions;
+	atomic_t generation;
+	atomic64_t told;
 	struct mutex edges;	/* see above for what it protects */
+	struct list_head all_edges;
 	struct list_head stack;
 	struct task_struct *settler;
 	u64 visit;
@@ -285,6 +291,30 @@ struct refobj_entry {
 	u64 since_ns;
 	u32 count;
 	bool killed;
+};
+
+/**
+ * struct refobj_edge_place - a place in a registry's list of edges
+ * @node: in &refobj_registry.all_edges
+ * @edge: it is an edge's, and not a reader's
+ */
+struct refobj_edge_place {
+	struct list_head node;
+	bool edge;
+};
+
+/**
+ * struct refobj_edge_record - what is told of an edge
+ * @owner: id of the object that needs the other
+ * @dep: id of the other
+ * @since_ns: CLOCK_MONOTONIC when it came to hold
+ * @held: it does
+ */
+struct refobj_edge_record {
+	u64 owner;
+	u64 dep;
+	u64 since_ns;
+	bool held;
 };
 
 /**
@@ -554,6 +584,11 @@ int refobj_edge_unlink(struct refobj *owner, struct refobj *dep);
 u32 refobj_edges(const struct refobj *object);
 void refobj_edge_holder(struct refobj_holder *record,
 			const struct refobj_mark *mark);
+int refobj_edges_read(struct refobj_registry *registry,
+		      struct refobj_edge_place *place,
+		      struct refobj_edge_record *record, struct refobj **owner);
+void refobj_edges_end(struct refobj_registry *registry,
+		      struct refobj_edge_place *place);
 
 /* payload.c: values and files */
 struct refobj_bytes *refobj_bytes_new(struct refobj_session *session,
@@ -617,6 +652,11 @@ struct refobj_session *refobj_session_open(struct file *file);
 void refobj_session_flush(struct refobj_session *session, void *owner);
 void refobj_session_close(struct refobj_session *session);
 int refobj_session_adopt(struct refobj_session *session, bool nobody);
+bool refobj_file_may(const struct file *file, const struct refobj *object,
+		     u32 want);
+bool refobj_session_next(struct refobj_registry *registry, u64 *id,
+			 struct refobj_holder *record, kuid_t *uid,
+			 u32 *objects, u64 *references, bool *ended);
 bool refobj_session_may(struct refobj_session *session,
 			const struct refobj *object, u32 want);
 int refobj_session_charge(struct refobj_session *session, u32 n);
@@ -634,6 +674,7 @@ int refobj_session_release(struct refobj_session *session, u64 id, u32 n);
 int refobj_session_release_all(struct refobj_session *session);
 int refobj_session_set_why(struct refobj_session *session, u64 id,
 			   const char *text);
+void refobj_stat(struct refobj *object, struct refobj_stat *stat);
 void refobj_session_stat(struct refobj_session *session, struct refobj *object,
 			 struct refobj_stat *stat);
 void refobj_session_show(struct seq_file *m, struct refobj_session *session);
@@ -659,6 +700,14 @@ long refobj_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
 void refobj_debugfs_init(void);
 void refobj_debugfs_exit(void);
 void refobj_count_refusal(int err);
+u64 refobj_stats_sum(unsigned int i);
+
+/* netlink.c: looking at a whole registry, and listening to it */
+int refobj_netlink_init(void);
+void refobj_netlink_exit(void);
+bool refobj_netlink_heard(const struct refobj_registry *registry);
+void refobj_netlink_event(struct refobj_registry *registry,
+			  const struct refobj_event *event, struct pid *pid);
 
 static inline unsigned long refobj_slot(u64 id)
 {
@@ -678,14 +727,15 @@ static inline bool refobj_is_active(const struct refobj *object)
 	((struct refobj_act) { .cause = (_cause), .pid = task_tgid(current) })
 
 /*
- * An event of an object. Without watchers, which is the rule, it costs the
- * counting and a look.
+ * An event of an object. Without watchers and listeners, which is the rule, it costs
+ * the counting and a look.
  */
 static inline void refobj_event_locked(struct refobj *object, u32 type,
 				       const struct refobj_act *act, u32 count)
 {
 	object->event_seq++;
-	if (unlikely(!list_empty(&object->watchers)))
+	if (unlikely(!list_empty(&object->watchers) ||
+		     refobj_netlink_heard(object->registry)))
 		__refobj_event_locked(object, type, act->cause, act->pid,
 				      count);
 }

@@ -313,6 +313,7 @@ int refobj_publish(struct refobj *object)
 	/* The slot is reserved: this allocates nothing. */
 	xa_store(&object->registry->objects, refobj_slot(object->id), object,
 		 GFP_NOWAIT);
+	atomic_inc(&object->registry->generation);
 	return 0;
 }
 
@@ -326,6 +327,7 @@ void refobj_unpublish(struct refobj *object)
 		rhashtable_remove_fast(&refobj_names, &object->name_node,
 				       refobj_names_params);
 	xa_erase(&object->registry->objects, refobj_slot(object->id));
+	atomic_inc(&object->registry->generation);
 	atomic_dec(&object->registry->nr_objects);
 }
 
@@ -484,6 +486,7 @@ static int __net_init refobj_net_init(struct net *net)
 	xa_init_flags(&registry->objects, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&registry->sessions, XA_FLAGS_ACCOUNT);
 	mutex_init(&registry->edges);
+	INIT_LIST_HEAD(&registry->all_edges);
 	INIT_LIST_HEAD(&registry->stack);
 	spin_lock_init(&registry->settle);
 	INIT_LIST_HEAD(&registry->unsettled);

@@ -136,19 +136,19 @@ static bool session_in_group(const struct cred *cred, kgid_t gid)
 }
 
 /**
- * refobj_session_may() - does the mode of an object let a session do something?
- * @session: judged by the credentials that opened it, so that a privileged
- *	process that is handed it does not lend it its privilege
+ * refobj_file_may() - does the mode of an object let who opened a file do something?
+ * @file: judged by the credentials that opened it, so that a privileged process that
+ *	is handed it does not lend it its privilege
  * @object: the object
  * @want: 4 to read, 2 to write
  *
  * Return: true if so.
  */
-bool refobj_session_may(struct refobj_session *session,
-			const struct refobj *object, u32 want)
+bool refobj_file_may(const struct file *file, const struct refobj *object,
+		     u32 want)
 {
 	struct user_namespace *ns = object->registry->net->user_ns;
-	const struct cred *cred = session->file->f_cred;
+	const struct cred *cred = file->f_cred;
 	u32 mode = object->mode;
 
 	if (uid_eq(cred->euid, object->uid))
@@ -159,7 +159,21 @@ bool refobj_session_may(struct refobj_session *session,
 		return true;
 	return kuid_has_mapping(ns, object->uid) &&
 	       kgid_has_mapping(ns, object->gid) &&
-	       file_ns_capable(session->file, ns, CAP_DAC_OVERRIDE);
+	       file_ns_capable(file, ns, CAP_DAC_OVERRIDE);
+}
+
+/**
+ * refobj_session_may() - does the mode of an object let a session do something?
+ * @session: the session, which is as its file is
+ * @object: the object
+ * @want: 4 to read, 2 to write
+ *
+ * Return: true if so.
+ */
+bool refobj_session_may(struct refobj_session *session,
+			const struct refobj *object, u32 want)
+{
+	return refobj_file_may(session->file, object, want);
 }
 
 /*
@@ -809,16 +823,13 @@ static pid_t builder_nr(const struct refobj *object)
 }
 
 /**
- * refobj_session_stat() - tell about an object
- * @session: whose references @held counts
+ * refobj_stat() - tell about an object
  * @object: the object; the caller has a life
- * @stat: all but @size and @flags is filled in
+ * @stat: all but @size, @flags and @held is filled in
  */
-void refobj_session_stat(struct refobj_session *session, struct refobj *object,
-			 struct refobj_stat *stat)
+void refobj_stat(struct refobj *object, struct refobj_stat *stat)
 {
 	struct user_namespace *ns = current_user_ns();
-	struct refobj_entry *e;
 
 	stat->id = object->id;
 	stat->object_flags = object->flags;
@@ -831,9 +842,6 @@ void refobj_session_stat(struct refobj_session *session, struct refobj *object,
 	strscpy_pad(stat->name, object->name, sizeof(stat->name));
 	strscpy_pad(stat->type, object->type, sizeof(stat->type));
 
-	xa_lock(&session->entries);
-	e = session_find(session, object->id);
-	stat->held = e ? e->count : 0;
 	spin_lock(&object->lock);
 	stat->state = object->state;
 	stat->users = refobj_users(object);
@@ -845,6 +853,24 @@ void refobj_session_stat(struct refobj_session *session, struct refobj *object,
 	refobj_content_stat_locked(object, stat);
 	stat->builder = builder_nr(object);
 	spin_unlock(&object->lock);
+}
+
+/**
+ * refobj_session_stat() - tell about an object, as a session sees it
+ * @session: whose references @held counts
+ * @object: the object; the caller has a life
+ * @stat: all but @size and @flags is filled in
+ */
+void refobj_session_stat(struct refobj_session *session, struct refobj *object,
+			 struct refobj_stat *stat)
+{
+	struct refobj_entry *e;
+
+	/* What is held is among the users: both are of one moment. */
+	xa_lock(&session->entries);
+	e = session_find(session, object->id);
+	stat->held = e ? e->count : 0;
+	refobj_stat(object, stat);
 	xa_unlock(&session->entries);
 }
 
@@ -1170,6 +1196,50 @@ void refobj_session_close(struct refobj_session *session)
 	put_net(session->registry->net);
 	refobj_count(sessions_closed, 1);
 	kfree(session);
+}
+
+/**
+ * refobj_session_next() - tell about the next session of a registry
+ * @registry: which
+ * @id: of the session before, or 0; of the one that is told
+ * @record: its process and its reason, filled in
+ * @uid: who opened it
+ * @objects: how many it holds
+ * @references: how many they are together
+ * @ended: it has ended with its owner
+ *
+ * A session that is open all the time is told once, whatever comes and goes.
+ *
+ * Return: false if there is none.
+ */
+bool refobj_session_next(struct refobj_registry *registry, u64 *id,
+			 struct refobj_holder *record, kuid_t *uid,
+			 u32 *objects, u64 *references, bool *ended)
+{
+	const struct refobj_why *why;
+	struct refobj_session *s;
+	unsigned long index = *id;
+
+	memset(record, 0, sizeof(*record));
+	/* The lock keeps the session from being freed. */
+	xa_lock(&registry->sessions);
+	s = xa_find_after(&registry->sessions, &index, ULONG_MAX, XA_PRESENT);
+	if (s) {
+		*id = s->id;
+		*uid = s->user->uid;
+		*objects = READ_ONCE(s->nr_entries);
+		*references = READ_ONCE(s->references);
+		*ended = READ_ONCE(s->ended);
+		record->uid = from_kuid_munged(current_user_ns(), *uid);
+		rcu_read_lock();
+		refobj_process_tell(rcu_dereference(s->process), record);
+		why = rcu_dereference(s->why);
+		if (why)
+			memcpy(record->why, why->text, why->len);
+		rcu_read_unlock();
+	}
+	xa_unlock(&registry->sessions);
+	return s;
 }
 
 /**

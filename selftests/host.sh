@@ -28,7 +28,7 @@ t() {
 compiles() {
 	local compiler=$1
 	shift
-	printf '#include <linux/%s>\n' refobj.h refobj_lab.h |
+	printf '#include <linux/%s>\n' refobj.h refobj_lab.h refobj_netlink.h |
 		sed '$a int main(void) { return 0; }' |
 		"$compiler" -Wall -Wextra -Werror -pedantic \
 			-I"$top/module/uapi" "$@" -o "$dir/out" -
