@@ -196,6 +196,8 @@ t "make without kernel headers says what to install" \
 	fails_with 'make KDIR=' make -C "$top" module KDIR=/nonexistent
 t "the syzkaller description agrees with the header" \
 	"$top/selftests/fuzz/check-syzlang"
+t "the check of the netlink spec finds what differs" \
+	"$top/selftests/netlink_spec_test.py"
 t "scenarios: build with sanitizers" scenario_builds
 t "scenarios: parser, plan, errors and expectations" scenario_passes
 t "scenarios: planted bugs are caught" planted_bugs_are_caught
