@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Does a netlink spec, in the kernel's genetlink format, agree with its C header?
 
-	netlink_spec.py SPEC.yaml HEADER.h
+	netlink_spec.py SPEC.yaml HEADER.h [SOURCE.c]
 
 Both ways: what the spec defines must be in the header under the name that the
 kernel's generator would give it, and with that value; what the header defines must
-be in the spec. The compiler reads the header. Exit status: 0 if they agree, 1 if
+be in the spec. The compiler reads the header. Of the source, the types with which
+attributes are put into messages (nla_put_u32() and its kin, called with the name)
+and demanded by policies must be those of the spec. Exit status: 0 if they agree, 1 if
 not, with a line for each difference, 2 if they could not be compared.
 """
 import os
@@ -31,6 +33,7 @@ class Spec:
 
     def __init__(self, path):
         self.names = {}
+        self.types = {}
         self.problems = []
         try:
             with open(path, encoding='utf-8') as file:
@@ -100,6 +103,8 @@ class Spec:
             own = '' if item['name'] == family else f'{item["name"]}-'
             prefix = item.get('name-prefix', f'{family}-a-{own}')
             where = f'attribute set {item["name"]}'
+            for attribute in item['attributes']:
+                self.types[c_name(prefix + attribute['name'])] = attribute['type']
             self._sentinel(prefix, self._enum(prefix, item['attributes'], 1, where),
                            where)
         operations = spec['operations']
@@ -130,6 +135,27 @@ class Spec:
                 for name in part.get('attributes', []):
                     if name not in known[item['attribute-set']]:
                         self.problems.append(f'{where}: {how}: no attribute {name}')
+
+
+# How C says the types that it has another word for.
+C_TYPES = {'u64_64bit': 'u64', 's64_64bit': 's64', 'nul_string': 'string', '': 'binary',
+           'start': 'nest', 'nested': 'nest'}
+
+
+def source_types(path):
+    """The attributes that a source puts or has a policy for, each with a type."""
+    try:
+        with open(path, encoding='utf-8') as file:
+            source = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unusable(f'{path}: {error}') from error
+    source = re.sub(r'/\*.*?\*/|//[^\n]*', ' ', source, flags=re.S)
+    found = {(name, kind) for kind, name in
+             re.findall(r'\bnla_(?:put|nest)_?(\w*)\(\s*\w+\s*,\s*([A-Z]\w*)', source)}
+    found |= {(name, kind.lower()) for name, kind in
+              re.findall(r'\[(\w+)\]\s*=\s*(?:\{\s*\.type\s*=\s*|NLA_POLICY_\w+\(\s*)'
+                         r'NLA_(\w+)', source)}
+    return sorted((name, C_TYPES.get(kind, kind)) for name, kind in found)
 
 
 def compiler(*args, text=None):
@@ -186,12 +212,13 @@ def header_values(path):
 
 
 def main(args):
-    if len(args) != 2:
+    if len(args) not in (2, 3):
         print(__doc__, file=sys.stderr)
         return 2
     try:
         spec = Spec(args[0])
         values = header_values(args[1])
+        types = source_types(args[2]) if len(args) == 3 else []
     except Unusable as error:
         print(f'netlink_spec.py: {error}', file=sys.stderr)
         return 2
@@ -204,6 +231,12 @@ def main(args):
                             f'{values[name]!r} in {args[1]}')
     problems += [f'{name}: in {args[1]}, not in {args[0]}'
                  for name in values if name not in spec.names]
+    for name, kind in types:
+        if name in spec.types and spec.types[name] != kind:
+            problems.append(f'{name}: {spec.types[name]} in {args[0]}, '
+                            f'{kind} in {args[2]}')
+    if len(args) == 3 and not types:
+        problems.append(f'{args[2]}: puts no attribute that is known here')
     for problem in problems:
         print(problem, file=sys.stderr)
     return 1 if problems else 0

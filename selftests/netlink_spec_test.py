@@ -65,15 +65,31 @@ enum { PET_CMD_GET = 1, PET_CMD_TOLD, __PET_CMD_MAX, PET_CMD_MAX = __PET_CMD_MAX
 #endif
 '''
 
+SOURCE = '''
+static const struct nla_policy policy[] = {
+	[PET_A_NAME] = { .type = NLA_NUL_STRING, .len = 3 },
+	[PET_A_LATE] = NLA_POLICY_MAX(NLA_U32, 3),
+};
+/* nla_put_u8(skb, PET_A_ID, 0) */
+static int put(struct sk_buff *skb)
+{
+	return nla_put_u64_64bit(skb,
+				 PET_A_ID, 1, 0) ||
+	       nla_put_string(skb, PET_A_NAME, "x") ||
+	       nla_put_u32(skb, PET_A_LATE, 1);
+}
+'''
+
 
 class Differences(unittest.TestCase):
     """Each test changes one thing and wants one complaint about it."""
 
-    def check(self, spec=SPEC, header=HEADER):
+    def check(self, spec=SPEC, header=HEADER, source=SOURCE):
         """The exit status of the check, and what it says."""
         with tempfile.TemporaryDirectory() as folder:
-            paths = [os.path.join(folder, name) for name in ('pet.yaml', 'pet.h')]
-            for path, text in zip(paths, (spec, header)):
+            paths = [os.path.join(folder, name) for name in
+                     ('pet.yaml', 'pet.h', 'pet.c')]
+            for path, text in zip(paths, (spec, header, source)):
                 with open(path, 'w', encoding='utf-8') as file:
                     file.write(text)
             run = subprocess.run([sys.executable, CHECK, *paths], text=True,
@@ -120,6 +136,20 @@ class Differences(unittest.TestCase):
                 ('is not checked', 'type: flags', 'type: struct')):
             with self.subTest(what):
                 self.differs(what, old, new, spec=True)
+
+    def test_types(self):
+        for what, old, new in (
+                ('PET_A_ID: u64', 'nla_put_u64_64bit', 'nla_put_u32'),
+                ('PET_A_NAME: string', 'nla_put_string(', 'nla_put('),
+                ('PET_A_LATE: u32', 'nla_put_u32(', 'nla_put_flag('),
+                ('PET_A_NAME: string', 'NLA_NUL_STRING', 'NLA_BINARY'),
+                ('PET_A_LATE: u32', 'MAX(NLA_U32', 'MAX(NLA_U8')):
+            with self.subTest(new):
+                self.assertIn(old, SOURCE)
+                status, said = self.check(source=SOURCE.replace(old, new, 1))
+                self.assertEqual(1, status, said)
+                self.assertIn(what, said)
+        self.assertEqual(1, self.check(source='int x;')[0])
 
     def test_unusable(self):
         for spec, header in (('[', HEADER), ('name: pet', HEADER), ('7', HEADER),
