@@ -198,6 +198,9 @@ t "the syzkaller description agrees with the header" \
 	"$top/selftests/fuzz/check-syzlang"
 t "the check of the netlink spec finds what differs" \
 	"$top/selftests/netlink_spec_test.py"
+t "the netlink spec agrees with the header and the module" \
+	"$top/selftests/netlink_spec.py" "$top/module/uapi/linux/refobj.yaml" \
+	"$top/module/uapi/linux/refobj_netlink.h" "$top/module/netlink.c"
 t "scenarios: build with sanitizers" scenario_builds
 t "scenarios: parser, plan, errors and expectations" scenario_passes
 t "scenarios: planted bugs are caught" planted_bugs_are_caught
