@@ -334,8 +334,9 @@ loading_twice_is_refused() {
 	end_holder
 }
 
-# Each thing that can fail on the way into the kernel fails once: the module is
-# loaded, and works, or is not, and has left nothing.
+# Each thing that can fail when the module starts fails once: it is loaded, and works,
+# or is not, and has left nothing. What comes before, until the parameters are looked
+# at, is the kernel's own, which warns where its tracepoints get no memory.
 loading_survives_every_failure() {
 	[ -w /proc/self/fail-nth ] || skip "a kernel without fault injection"
 	faults=/sys/kernel/debug/fail
@@ -354,7 +355,15 @@ loading_survives_every_failure() {
 		open(my $ko, "<", $ARGV[0]) or die "$ARGV[0]: $!\n";
 		my $image = do { local $/; <$ko> };
 		open(my $nth, ">", "/proc/self/fail-nth") or die "fail-nth: $!\n";
-		my ($n, $refused, $left, $parameters, $name) = (0, 0, 0, "", "refobj");
+		my ($refused, $left, $parameters, $name) = (0, 0, "", "refobj");
+		my ($many, $bad) = (1000000, "max_objects=x");
+		open(my $count, "<", "/proc/self/fail-nth") or die "fail-nth: $!\n";
+		syswrite($nth, $many) or die "fail-nth: $!\n";
+		syscall(175, $image, length $image, $bad) or die "a bad parameter is taken\n";
+		sysread($count, $left, 9) or die "fail-nth: $!\n";
+		syswrite($nth, 0) or die "fail-nth: $!\n";
+		my $first = $many - $left;
+		my $n = $first;
 		for (my $failed = 1; $failed; ) {
 			# It can be read once: there is no way back to its start.
 			open(my $look, "<", "/proc/self/fail-nth") or die "fail-nth: $!\n";
@@ -379,7 +388,7 @@ loading_survives_every_failure() {
 				die "$n: $path is left\n" if -e $path;
 			}
 		}
-		print "$n places, $refused of them refused it\n";
+		print $n - $first, " places, $refused of them refused it\n";
 		exit($refused < 20);
 	' "$REFOBJ_KO"
 	status=$?
