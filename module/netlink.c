@@ -25,7 +25,10 @@
 
 static struct genl_family nl_family;
 
-/* Off before the family goes: who tells an event looks at it under RCU. */
+/*
+ * Off before the family goes. Who tells an event looks at it under an object's lock,
+ * which is as good as rcu_read_lock().
+ */
 static bool nl_events;
 
 /*
@@ -679,22 +682,20 @@ static const struct genl_multicast_group nl_groups[] = {
  * refobj_netlink_heard() - does anybody listen?
  * @registry: to what becomes of its objects
  *
+ * Context: under an object's lock.
+ *
  * Return: true if so.
  */
 bool refobj_netlink_heard(const struct refobj_registry *registry)
 {
 	struct net *net = registry->net;
-	bool heard;
 
-	rcu_read_lock();
-	heard = READ_ONCE(nl_events) && net->genl_sock &&
-		genl_has_listeners(&nl_family, net, NL_GROUP_EVENTS) > 0;
-	rcu_read_unlock();
-	return heard;
+	return READ_ONCE(nl_events) && net->genl_sock &&
+	       genl_has_listeners(&nl_family, net, NL_GROUP_EVENTS) > 0;
 }
 
 /**
- * refobj_netlink_event() - tell those who listen
+ * refobj_netlink_event() - tell those who listen, as refobj_netlink_heard() said
  * @registry: where it happened
  * @event: what, but for @seq and @pid
  * @pid: who did it, or NULL
@@ -702,7 +703,7 @@ bool refobj_netlink_heard(const struct refobj_registry *registry)
  * Where there is no memory the number in @seq is passed over, and so the event is
  * known to be lost.
  *
- * Context: atomic, under an object's lock.
+ * Context: under the same hold of an object's lock.
  */
 void refobj_netlink_event(struct refobj_registry *registry,
 			  const struct refobj_event *event, struct pid *pid)
@@ -724,13 +725,8 @@ void refobj_netlink_event(struct refobj_registry *registry,
 		return;
 	}
 	genlmsg_end(skb, header);
-	rcu_read_lock();
-	if (READ_ONCE(nl_events) && net->genl_sock)
-		genlmsg_multicast_netns(&nl_family, net, skb, 0,
-					NL_GROUP_EVENTS, GFP_ATOMIC);
-	else
-		nlmsg_free(skb);
-	rcu_read_unlock();
+	genlmsg_multicast_netns(&nl_family, net, skb, 0, NL_GROUP_EVENTS,
+				GFP_ATOMIC);
 }
 
 /*
