@@ -178,6 +178,47 @@ scenarios_use_everything() {
 	return $missing
 }
 
+manuals_are_well_formed() {
+	mandoc -T lint -W warning "$top"/userspace/man/*.[1-9]
+}
+
+# manual_has PAGE WORD...: all of them are there
+manual_has() {
+	local page=$top/userspace/man/$1 word missing=0
+	shift
+	(($# > 4)) || return
+	for word; do
+		grep -qE "(^| )$word( |\$)" "$page" && continue
+		echo "not in the manual page: $word"
+		missing=1
+	done
+	return $missing
+}
+
+# All verbs and long options of the tool
+refctl_manual_is_complete() {
+	local refctl=$top/build/userspace/refctl verbs verb options
+	mapfile -t verbs < <("$refctl" --help | sed -nE '/^Verbs:/,/^$/s/^  ([a-z-]+) .*/\1/p')
+	manual_has refctl.1 "${verbs[@]}" || return
+	mapfile -t options < <(for verb in "${verbs[@]}"; do
+		"$refctl" "$verb" --help
+	done | sed -nE 's/^ .*  ?--([a-z-]+) .*/-\1/p' | sort -u)
+	manual_has refctl.1 "${options[@]}"
+}
+
+# All commands, of the device and of netlink; tracepoints, parameters, counters
+module_manual_is_complete() {
+	local words
+	mapfile -t words < <(
+		cd "$top/module" || exit
+		grep -ohE 'define REFOBJ_IOC_[A-LN-Z_][A-Z_]+' uapi/linux/refobj.h | cut -d ' ' -f 2
+		sed -nE '/^enum refobj_cmd/,/private/s/^\t(REFOBJ_CMD_[A-Z_]+).*/\1/p' uapi/linux/refobj_netlink.h
+		sed -nE 's/^(TRACE_EVENT\(|DEFINE_EVENT\(.*, )(refobj_[a-z_]+),/\2/p' trace.h
+		sed -nE 's/^module_param[a-z_]*\(([a-z_]+),.*/\1/p' ./*.c
+		sed -nE 's/.*seq_printf\(m, "([a-z_]+) %.*/\1/p' debugfs.c)
+	((${#words[@]} > 60)) && manual_has refobj.4 "${words[@]}"
+}
+
 echo "TAP version 13"
 t "uapi headers compile as C11" compiles gcc -x c -std=c11
 t "uapi headers compile as C++11" compiles g++ -x c++ -std=c++11
@@ -205,6 +246,10 @@ t "scenarios: build with sanitizers" scenario_builds
 t "scenarios: parser, plan, errors and expectations" scenario_passes
 t "scenarios: planted bugs are caught" planted_bugs_are_caught
 t "scenarios: the manual page is complete" scenario_manual_is_complete
+t "manual pages are well-formed" manuals_are_well_formed
+t "refctl(1) has every verb and option" refctl_manual_is_complete
+t "refobj(4) has every command, tracepoint, parameter and counter" \
+	module_manual_is_complete
 t "scenarios: every verb and event is used" scenarios_use_everything
 t "scenarios: fuzzed" "$dir/scenario_fuzz" 3000 "${RANDOM}" "$top"/selftests/scenarios/{,lab/}*.scn
 t "make help" make -C "$top" help
