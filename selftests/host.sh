@@ -41,13 +41,21 @@ api_compiles() {
 			"$top/build/userspace/librefobj.a" -o "$dir/out" && "$dir/out"
 }
 
-# Twice the same list: what install says it exports, and what the header has.
+# Twice the same list: what the library LIBRARY exports, and what HEADER has.
 exports_are_declared() {
-	nm -D --defined-only "$top/build/userspace/librefobj.so.1" |
+	nm -D --defined-only "$top/build/userspace/$1.so.1" |
 		awk '$2 == "T" { sub(/@.*/, "", $3); print $3 }' | sort >"$dir/exported"
-	gcc -E -P -I"$top/module/uapi" "$top/userspace/lib/librefobj.h" |
+	gcc -E -P -I"$top/module/uapi" "$top/userspace/lib/$2" |
 		grep -oE '\brefobj_[a-z_]+ *\(' | tr -d ' (' | sort -u >"$dir/declared"
-	diff "$dir/exported" "$dir/declared"
+	[[ -s $dir/declared ]] && diff "$dir/exported" "$dir/declared"
+}
+
+nl_compiles() {
+	printf '#include <librefobj-netlink.h>\nint main(void) { refobj_nl_close(0); return 0; }\n' |
+		"$1" -x "$2" -Wall -Wextra -Werror -pedantic -I"$top/module/uapi" \
+			-I"$top/userspace/lib/netlink" - -x none \
+			"$top/build/userspace/librefobj-netlink.a" -lmnl -o "$dir/out" &&
+		"$dir/out"
 }
 
 install_all() {
@@ -226,7 +234,11 @@ t "uapi headers have one layout for 32 and 64 bit" \
 	compiles gcc-12 -x c -std=c11 -m32 -c -isystem /usr/include/x86_64-linux-gnu
 t "library header compiles as C" api_compiles gcc c
 t "library header compiles as C++" api_compiles g++ c++
-t "library exports what its header declares" exports_are_declared
+t "library exports what its header declares" exports_are_declared librefobj librefobj.h
+t "netlink library's header compiles as C" nl_compiles gcc c
+t "netlink library's header compiles as C++" nl_compiles g++ c++
+t "netlink library exports what its header declares" \
+	exports_are_declared librefobj-netlink netlink/librefobj-netlink.h
 t "install" install_all
 for example in "$top"/userspace/examples/*.c; do
 	example=$(basename "$example" .c)

@@ -717,6 +717,29 @@ def holders_of_another_user():
         equal(NOBODY, the_object('a')['uid'])
 
 
+# ---- sessions
+
+@test
+def sessions_of_all_and_of_oneself():
+    equal([], doc('sessions')['sessions'])
+    nobody = {'user': NOBODY, 'group': NOBODY, 'extra_groups': (0,), 'program': copy_of_tool('refctl')}
+    with Hold('a', '-n', 5) as hold, Session() as session, Hold('b', **nobody) as other:
+        session.hold('a', 2)
+        session.hold('c', 1)
+        rows = doc('sessions')['sessions']
+        equal([(hold.pid, 'refctl', 0, 1, 5), (os.getpid(), rows[1]['comm'], 0, 2, 3), (other.pid, 'refctl', NOBODY, 1, 1)],
+              [(r['pid'], r['comm'], r['uid'], r['objects'], r['references']) for r in rows])
+        equal([h['session'] for h in holders('a')], [r['session'] for r in rows[:2]])
+        equal(holders('a')[0]['start'], rows[0]['start'])
+        equal([False] * 3, [r['ended'] for r in rows])
+        equal([other.pid], [r['pid'] for r in parsed(good('-J', 'sessions', **nobody))['sessions']])
+        rows = table(good('sessions'))
+        equal('SESSION PID COMM UID OBJECTS REFERENCES WHY'.split(), list(rows[0]))
+        equal(('5', 'refctl'), (rows[0]['REFERENCES'], rows[0]['COMM']))
+    equal('', good('sessions'))
+    contains("unexpected 'x'", bad(2, 'sessions', 'x'))
+
+
 # ---- stats
 
 @test

@@ -39,7 +39,8 @@ struct verb {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct verb verb_ls, verb_show, verb_holders, verb_tree,
+extern const struct verb verb_ls, verb_show, verb_holders, verb_sessions,
+	verb_tree,
 	verb_stats, verb_watch, verb_wait, verb_create, verb_rm, verb_link,
 	verb_unlink, verb_set, verb_publish, verb_cat, verb_hold, verb_get,
 	verb_on_demand, verb_lab, verb_run, verb_stress, verb_doctor;
