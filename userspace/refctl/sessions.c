@@ -123,7 +123,8 @@ static int run_sessions(int argc, char **argv)
 		return usage_error("unexpected '%s'", escape(argv[0]));
 	ret = refobj_nl_open(&nl);
 	if (ret == -ENOENT) {
-		complain(NULL, "no netlink family refobj: is the module loaded? run: refctl doctor");
+		complain("netlink",
+			 "no family refobj: is the module loaded? run: refctl doctor");
 		return EXIT_FAILED;
 	}
 	if (ret < 0) {
