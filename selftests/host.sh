@@ -264,6 +264,7 @@ t "refobj(4) has every command, tracepoint, parameter and counter" \
 	module_manual_is_complete
 t "scenarios: every verb and event is used" scenarios_use_everything
 t "scenarios: fuzzed" "$dir/scenario_fuzz" 3000 "${RANDOM}" "$top"/selftests/scenarios/{,lab/}*.scn
+t "completion for bash" "$top/selftests/completion_test.sh"
 t "make help" make -C "$top" help
 echo "1..$n"
 ((bad == 0))
