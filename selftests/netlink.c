@@ -678,11 +678,49 @@ TEST_F(netlink, sessions)
 	EXPECT_EQ(0, row->has[REFOBJ_A_SESSION_ENDED]);
 }
 
+/* More than a message of them, and one whose owner has gone. */
+TEST_F(netlink, many_sessions)
+{
+	int fd[300], ended, i, told = 0;
+	struct nlmsghdr *h;
+	struct ro_kid kid;
+
+	for (i = 0; i < 300; i++) {
+		fd[i] = ro_open();
+		ASSERT_LE(0, fd[i]);
+		ASSERT_EQ(0, ro_set_why(fd[i], 0, "one of very many that are there for a test"));
+	}
+	h = nl_request(&self->nl, self->buffer, REFOBJ_CMD_SESSION_GET, NLM_F_DUMP);
+	ASSERT_EQ(0, nl_send(&self->nl, h));
+	ASSERT_EQ(1, nl_receive(&self->nl, tally, &told));
+	EXPECT_LT(told, 301);
+	while (nl_receive(&self->nl, tally, &told) == 1)
+		;
+	EXPECT_EQ(301, told);
+	for (i = 0; i < 300; i++)
+		close(fd[i]);
+
+	ended = ro_open();
+	ASSERT_LE(0, ro_kid_fork(&kid));
+	if (!kid.pid) {
+		/* has a copy of it */
+		ro_kid_await(&kid);
+		_exit(0);
+	}
+	close(ended);
+	ASSERT_EQ(0, DUMP(SESSION_GET));
+	ASSERT_EQ(2, self->rows.n);
+	EXPECT_EQ(1, self->rows.row[1].has[REFOBJ_A_SESSION_ENDED]);
+	ro_kid_say(&kid, 0);
+	ASSERT_EQ(0, ro_kid_reap(&kid));
+}
+
 TEST_F(netlink, edges_of_the_idle_too)
 {
 	struct refobj_link link = { .size = sizeof(link) };
 	unsigned int told = 0, i;
 	struct nlmsghdr *h;
+	struct nl other;
 	__u64 id[602];
 
 	for (i = 0; i < 602; i++)
@@ -714,9 +752,15 @@ TEST_F(netlink, edges_of_the_idle_too)
 	while (nl_receive(&self->nl, tally, &told) == 1)
 		;
 	EXPECT_EQ(601, told);
-	/* one that is left half-way */
+	/* one that is left half-way, which is nothing to another one */
 	h = nl_request(&self->nl, self->buffer, REFOBJ_CMD_EDGE_GET, NLM_F_DUMP);
 	ASSERT_EQ(0, nl_send(&self->nl, h));
+	ASSERT_EQ(0, nl_open(&other));
+	told = 0;
+	h = nl_request(&other, self->buffer, REFOBJ_CMD_EDGE_GET, NLM_F_DUMP);
+	ASSERT_EQ(0, nl_talk(&other, h, tally, &told));
+	EXPECT_EQ(600, told);
+	nl_close(&other);
 	ASSERT_EQ(1, ro_release(self->fd, id[0], 1));
 	for (i = 0; i < 602; i++)
 		ASSERT_EQ(0, ro_destroy(self->fd, id[i]));
