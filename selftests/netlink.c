@@ -92,7 +92,7 @@ static int nl_receive(struct nl *nl, nl_told told, void *arg)
 		[NLMSG_ERROR] = nl_ack, [NLMSG_DONE] = nl_done,
 	};
 	struct nl_answer answer = { .nl = nl, .told = told, .arg = arg };
-	char buffer[32768];
+	char buffer[32768] __attribute__((aligned(8)));
 	struct nlmsghdr *h;
 	ssize_t n;
 	int left, ret;
@@ -164,7 +164,7 @@ static int nl_family(struct nlattr **attrs, void *arg)
 
 static int nl_open(struct nl *nl)
 {
-	char buffer[1024];
+	char buffer[1024] __attribute__((aligned(8)));
 	struct nlmsghdr *h;
 	int on = 1;
 
@@ -232,7 +232,7 @@ static int keep(struct nlattr **attrs, void *arg)
 FIXTURE(netlink) {
 	struct nl nl;
 	struct rows rows;
-	char buffer[1024];
+	char buffer[1024] __attribute__((aligned(8)));
 	int fd;
 };
 

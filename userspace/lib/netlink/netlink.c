@@ -27,8 +27,8 @@ struct refobj_nl {
 	bool has_kept;
 	bool overrun;
 	char why[160];
-	char request[REQUEST_SIZE];
-	char answer[ANSWER_SIZE];
+	char request[REQUEST_SIZE] __attribute__((aligned(8)));
+	char answer[ANSWER_SIZE] __attribute__((aligned(8)));
 };
 
 /* Attributes of a message, by their numbers. */
