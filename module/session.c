@@ -1104,6 +1104,21 @@ static void session_revoked(const struct refobj_session *s, u32 cause)
 	trace_refobj_session_revoke(s, cause);
 }
 
+/*
+ * What the current process, which exits, dies of: what its parent will be told (see
+ * wait_task_zombie()). A thread has a status of its own if it left before the others.
+ */
+static u32 end_of_process(void)
+{
+	const struct signal_struct *sig = current->signal;
+	int code = READ_ONCE(sig->flags) & SIGNAL_GROUP_EXIT ?
+		   READ_ONCE(sig->group_exit_code) : current->exit_code;
+
+	code &= 0x7f;
+	return code && code <= _NSIG ? REFOBJ_CAUSE_SIGNAL + code :
+				       REFOBJ_CAUSE_EXIT;
+}
+
 /**
  * refobj_session_flush() - a descriptor of the session is being closed
  * @session: the session
@@ -1115,13 +1130,9 @@ static void session_revoked(const struct refobj_session *s, u32 cause)
  */
 void refobj_session_flush(struct refobj_session *session, void *owner)
 {
-	u32 cause = REFOBJ_CAUSE_CLOSE;
+	u32 cause = current->flags & PF_EXITING ? end_of_process() :
+						  REFOBJ_CAUSE_CLOSE;
 
-	if (current->flags & PF_EXITING) {
-		cause = current->exit_code & 0x7f;
-		cause = cause && cause <= _NSIG ? REFOBJ_CAUSE_SIGNAL + cause :
-						  REFOBJ_CAUSE_EXIT;
-	}
 	WRITE_ONCE(session->cause, cause);
 	if (!READ_ONCE(session->owner))
 		put_pid(xchg(&session->closer, get_pid(task_tgid(current))));

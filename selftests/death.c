@@ -6,8 +6,11 @@
  * that after waitpid() what it alone held has been dropped.
  */
 #define _GNU_SOURCE
+#include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stddef.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -144,6 +147,57 @@ static void wait_without_leader(int fd)
 	syscall(SYS_exit, 0);
 }
 
+/* A lock of the leader's, which the kernel passes on when the leader leaves. */
+static struct {
+	struct robust_list list;
+	__u32 word;
+} leaders_lock;
+
+/*
+ * The leader waits until this thread is asleep: it goes first on the processor that
+ * they share.
+ */
+static void *be_killed_when_the_leader_leaves(void *asleep)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+
+	if (sched_setscheduler(0, SCHED_FIFO, &first))
+		_exit(92);
+	__atomic_store_n((bool *)asleep, true, __ATOMIC_RELEASE);
+	syscall(SYS_futex, &leaders_lock.word, FUTEX_WAIT, leaders_lock.word,
+		NULL, NULL, 0);
+	kill(getpid(), SIGKILL);
+	return pause_for_ever(NULL);
+}
+
+/*
+ * The leader is on its way out, with a status of its own, when all are killed, and the
+ * last to close its files.
+ */
+static void be_killed_while_leaving(int fd)
+{
+	static struct robust_list_head head;
+	bool asleep = false;
+	cpu_set_t one;
+	pthread_t thread;
+
+	(void)fd;
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	leaders_lock.word = gettid() | FUTEX_WAITERS;
+	leaders_lock.list.next = &head.list;
+	head.list.next = &leaders_lock.list;
+	head.futex_offset = offsetof(typeof(leaders_lock), word);
+	if (sched_setaffinity(0, sizeof(one), &one) ||
+	    pthread_create(&thread, NULL, be_killed_when_the_leader_leaves,
+			   &asleep) ||
+	    syscall(SYS_set_robust_list, &head, sizeof(head)))
+		_exit(91);
+	while (!__atomic_load_n(&asleep, __ATOMIC_ACQUIRE))
+		sched_yield();
+	syscall(SYS_exit, 0);
+}
+
 static void wait_stopped(int fd)
 {
 	(void)fd;
@@ -211,6 +265,13 @@ FIXTURE_VARIANT_ADD(cause, sigkill_no_leader) {
 	.by = {
 		.end = wait_without_leader, .signal = SIGKILL,
 		.status = -SIGKILL, .counter = "dropped_signal_9",
+	},
+};
+
+FIXTURE_VARIANT_ADD(cause, sigkill_leader_leaving) {
+	.by = {
+		.end = be_killed_while_leaving, .status = -SIGKILL,
+		.counter = "dropped_signal_9",
 	},
 };
 
