@@ -29,11 +29,11 @@ PARAMETERS = '/sys/module/refobj/parameters'
 NOBODY = 65534
 # Seconds after which a test hangs; none depends on it. REFOBJ_SLOW: how much slower than usual this kernel is.
 PATIENCE = 120 * int(os.environ.get('REFOBJ_SLOW', 1))
-VERBS = ('ls', 'show', 'holders', 'tree', 'stats', 'watch', 'wait', 'create', 'rm', 'link', 'unlink', 'set', 'publish',
-         'cat', 'hold', 'get', 'on-demand', 'lab', 'run', 'doctor')
+VERBS = ('ls', 'show', 'holders', 'leaks', 'sessions', 'tree', 'graph', 'stats', 'watch', 'monitor', 'wait', 'create',
+         'rm', 'link', 'unlink', 'set', 'publish', 'cat', 'hold', 'get', 'on-demand', 'lab', 'run', 'stress', 'doctor')
 # The status of wrong usage, where it is not 2, and the verbs without a table.
-USAGE = {'hold': 125, 'get': 125, 'watch': 3, 'wait': 3}
-PLAIN = ('wait', 'link', 'unlink', 'set', 'publish', 'cat', 'hold', 'get', 'on-demand')
+USAGE = {'hold': 125, 'get': 125, 'watch': 3, 'monitor': 3, 'wait': 3}
+PLAIN = ('graph', 'wait', 'link', 'unlink', 'set', 'publish', 'cat', 'hold', 'get', 'on-demand')
 # Verbs that print rows, with arguments that make some if there is an object "a".
 TABLES = {'ls': ('ls',), 'show': ('show', 'a'), 'holders': ('holders', 'a'), 'doctor': ('doctor',),
           'rm': ('rm', '--dry-run', 'b')}

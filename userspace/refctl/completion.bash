@@ -35,7 +35,7 @@ _refctl() {
 	case $verb in
 	run)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
-	show | holders | tree | watch | wait | rm | link | unlink | set | publish | cat | hold | get | on-demand)
+	ls | show | holders | leaks | tree | graph | watch | wait | rm | link | unlink | set | publish | cat | hold | get | on-demand)
 		mapfile -t COMPREPLY < <(compgen -W "$("$refctl" ls -r -n -o NAME 2>/dev/null)" -- "$cur") ;;
 	lab)
 		mapfile -t COMPREPLY < <(compgen -W "table $("$refctl" lab --help |

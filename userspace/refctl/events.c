@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The verbs that follow objects, and that wait for them. */
 #include <errno.h>
+#include <fnmatch.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -367,6 +369,197 @@ const struct verb verb_watch = {
 	.usage_status = EXIT_USAGE_TIMEOUT,
 	.option = watch_option,
 	.run = run_watch,
+};
+
+/*
+ * monitor
+ */
+
+static struct {
+	uint64_t count;		/* 0: without an end */
+	int64_t timeout_ms;	/* -1: never */
+	const char *match;	/* NULL: whatever */
+} monitor = { .timeout_ms = -1 };
+
+static int by_watched_id(const void *a, const void *b)
+{
+	uint64_t x = ((const struct watched *)a)->id;
+	uint64_t y = ((const struct watched *)b)->id;
+
+	return (x > y) - (x < y);
+}
+
+/* What is known of the living objects, a tree of tsearch(3)'s. */
+static void *known;
+
+static struct watched *add_known(const struct refobj_stat *stat)
+{
+	struct watched *object = xrealloc(NULL, 1, sizeof(*object));
+	struct watched **at;
+
+	memset(object, 0, sizeof(*object));
+	object->id = stat->id;
+	memcpy(object->name, stat->name, sizeof(object->name));
+	at = tsearch(object, &known, by_watched_id);
+	if (!at)
+		abort();
+	if (*at != object)
+		free(object);
+	return *at;
+}
+
+static int keep_known(const struct refobj_stat *stat, void *arg)
+{
+	(void)arg;
+	add_known(stat);
+	return 0;
+}
+
+/* The object of an event; one that nobody has heard of is asked for. */
+static struct watched *event_object(struct refobj_nl *nl, uint64_t id)
+{
+	struct watched wanted = { .id = id }, **at;
+	struct refobj_stat stat;
+
+	at = tfind(&wanted, &known, by_watched_id);
+	if (at)
+		return *at;
+	/* it may have died since: then its name stays unknown */
+	if (refobj_nl_object(nl, id, NULL, &stat) < 0)
+		stat = (struct refobj_stat) { .id = id };
+	return add_known(&stat);
+}
+
+static bool event_wanted(const struct watched *object)
+{
+	char label[32];
+
+	if (!monitor.match)
+		return true;
+	snprintf(label, sizeof(label), "id=%" PRIu64, object->id);
+	return !fnmatch(monitor.match, *object->name ? object->name : label, 0);
+}
+
+/* Prints what there is; how many events, or a complained negative errno. */
+static int print_heard(struct refobj_nl *heard, struct refobj_nl *asked, uint64_t most)
+{
+	struct event_row row;
+	struct watched *object;
+	uint64_t n = 0;
+	int ret = 0;
+
+	while ((!most || n < most) && !ferror(stdout) &&
+	       (ret = refobj_nl_next(heard, &row.event)) > 0) {
+		object = row.event.type == REFOBJ_EVENT_LOST ? NULL :
+			 event_object(asked, row.event.id);
+		row.object = object;
+		if (!object || event_wanted(object)) {
+			table_stream(&event_table, &row);
+			n += !!object;
+		}
+		if (row.event.type == REFOBJ_EVENT_DESTROYED && object) {
+			tdelete(object, &known, by_watched_id);
+			free(object);
+		}
+	}
+	if (ret < 0)
+		complain_netlink(heard, ret);
+	return ret < 0 ? ret : (int)n;
+}
+
+static int hear_events(struct refobj_nl *heard, struct refobj_nl *asked)
+{
+	uint64_t deadline = refobj_deadline(monitor.timeout_ms), now, count = 0;
+	struct pollfd p = { .fd = refobj_nl_fd(heard), .events = POLLIN };
+	int ms = -1, ret;
+
+	for (;;) {
+		if (monitor.timeout_ms >= 0) {
+			now = host_clock(CLOCK_MONOTONIC);
+			if (now >= deadline)
+				return monitor.count ? EXIT_TIMEOUT : EXIT_OK;
+			ms = (int)((deadline - now + NSEC_PER_MSEC - 1) /
+				   NSEC_PER_MSEC % INT32_MAX);
+		}
+		if (poll(&p, 1, ms) <= 0)
+			continue;	/* the time is over, or a stop and continue */
+		ret = print_heard(heard, asked, monitor.count ? monitor.count - count : 0);
+		if (ret < 0 || ferror(stdout))
+			return EXIT_FAILED;
+		count += ret;
+		if (monitor.count && count >= monitor.count)
+			return EXIT_OK;
+	}
+}
+
+static int run_monitor(int argc, char **argv)
+{
+	struct refobj_nl *heard = NULL, *asked;
+	int ret, status = EXIT_FAILED;
+
+	if (argc)
+		return usage_error("unexpected '%s': --match selects by name", escape(argv[0]));
+	asked = open_netlink();
+	if (asked)
+		heard = open_netlink();
+	if (heard) {
+		/* in this order, so that what comes in between is known or heard of */
+		ret = refobj_nl_listen(heard);
+		if (!ret)
+			ret = refobj_nl_objects(asked, NULL, keep_known, NULL);
+		if (ret == -EPERM || ret == -EACCES)
+			complain("netlink",
+				 "events of all objects need CAP_NET_ADMIN: run it as root, or see: refctl watch");
+		else if (ret < 0)
+			complain_netlink(asked, ret);
+		else
+			status = hear_events(heard, asked);
+	}
+	refobj_nl_close(heard);
+	refobj_nl_close(asked);
+	tdestroy(known, free);
+	return status;
+}
+
+static bool monitor_option(int code, const char *arg)
+{
+	switch (code) {
+	case 'n':
+		if (parse_number(arg, 10, 1, INT32_MAX, &monitor.count))
+			return true;
+		complain(NULL, "bad number of events '%s': 1 or more are wanted",
+			 escape(arg));
+		return false;
+	case OPT_TIMEOUT:
+		return parse_timeout(arg, &monitor.timeout_ms);
+	default:
+		monitor.match = arg;
+		return true;
+	}
+}
+
+static const struct option_text monitor_options[] = {
+	{ "number", 'n', "COUNT", "end after COUNT events" },
+	{ "timeout", OPT_TIMEOUT, "SECONDS",
+	  "end after this time: a failure if there were not COUNT events" },
+	{ "match", 'm', "PATTERN", "only objects whose name fits, such as 'cam*'" },
+	{ NULL, 0, NULL, NULL }
+};
+
+const struct verb verb_monitor = {
+	.name = "monitor",
+	.args = "[OPTIONS]",
+	.summary = "print what becomes of all objects, also of those to come",
+	.help = "Prints a line for each event of any object of the network namespace; it needs\n"
+		"CAP_NET_ADMIN. With --json each line is an object of its own. If events come faster\n"
+		"than they can be printed, a line says how many were lost. An object that has died\n"
+		"before it could be asked for its name is told by its id.",
+	.options = monitor_options,
+	.table = &event_table,
+	.exits = timeout_exits,
+	.usage_status = EXIT_USAGE_TIMEOUT,
+	.option = monitor_option,
+	.run = run_monitor,
 };
 
 /*

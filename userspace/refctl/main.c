@@ -21,9 +21,9 @@
 #define LETTER_TAKEN	1024
 
 static const struct verb *const verbs[] = {
-	&verb_ls, &verb_show, &verb_holders, &verb_sessions, &verb_tree,
-	&verb_stats,
-	&verb_watch, &verb_wait, &verb_create, &verb_rm, &verb_link,
+	&verb_ls, &verb_show, &verb_holders, &verb_leaks, &verb_sessions,
+	&verb_tree, &verb_graph, &verb_stats,
+	&verb_watch, &verb_monitor, &verb_wait, &verb_create, &verb_rm, &verb_link,
 	&verb_unlink, &verb_set, &verb_publish, &verb_cat, &verb_hold,
 	&verb_get, &verb_on_demand, &verb_lab, &verb_run, &verb_stress,
 	&verb_doctor,
@@ -34,6 +34,7 @@ static const struct option_text table_options[] = {
 	{ "json", 'J', NULL, "print JSON" },
 	{ "output", 'o', "LIST",
 	  "columns to print; +LIST adds to the default ones" },
+	{ "sort", 's', "COLUMN", "sort by it; -COLUMN: the other way round" },
 	{ "noheadings", 'n', NULL, "print no headings" },
 	{ "raw", 'r', NULL, "print for scripts: no alignment, blanks as \\x20" },
 	{ "list-columns", 'H', NULL, "list the columns that -o takes" },
@@ -96,6 +97,29 @@ struct refobj_session *open_session(void)
 	default:
 		complain(device, "%s: run: refctl doctor", strerror(-ret));
 	}
+	return NULL;
+}
+
+void complain_netlink(const struct refobj_nl *nl, int err)
+{
+	if (*refobj_nl_why(nl))
+		complain("netlink", "%s", refobj_nl_why(nl));
+	else
+		complain_errno("netlink", err, NULL);
+}
+
+struct refobj_nl *open_netlink(void)
+{
+	struct refobj_nl *nl;
+	int ret = refobj_nl_open(&nl);
+
+	if (!ret)
+		return nl;
+	if (ret == -ENOENT)
+		complain("netlink",
+			 "no family refobj: is the module loaded? run: refctl doctor");
+	else
+		complain_errno("netlink", ret, NULL);
 	return NULL;
 }
 
@@ -282,6 +306,9 @@ static int common_option(int code)
 	case 'o':
 		output.columns = optarg;
 		return GO_ON;
+	case 's':
+		output.sort = optarg;
+		return GO_ON;
 	case 'n':
 		output.noheadings = true;
 		return GO_ON;
@@ -379,8 +406,8 @@ static int run_verb(int argc, char **argv, int at)
 	}
 	if (!verb->table &&
 	    (output.json || output.raw || output.noheadings ||
-	     output.columns || output.list_columns))
-		return usage_error("it prints no table: -J, -o, -n, -r and -H do not go with it");
+	     output.columns || output.sort || output.list_columns))
+		return usage_error("it prints no table: -J, -o, -s, -n, -r, -H do not go with it");
 	if (output.json && output.raw)
 		return usage_error("--json and --raw exclude each other");
 	if (output.list_columns) {

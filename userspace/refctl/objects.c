@@ -2,9 +2,12 @@
 /* The verbs that look at objects, and those that make and remove them. */
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "refctl.h"
 
@@ -337,6 +340,11 @@ static void get_start(struct cell *cell, const void *row)
 		 since(h->boottime, h->holder.start_ns));
 }
 
+static void get_leak_state(struct cell *cell, const void *row)
+{
+	cell_string(cell, refobj_strstate(((const struct holder_row *)row)->stat.state));
+}
+
 static void get_kind(struct cell *cell, const void *row)
 {
 	static const char *const kinds[] = {
@@ -429,21 +437,115 @@ static int list_objects(struct refobj_session *session, struct rows *rows,
 	return ret;
 }
 
-static int run_ls(int argc, char **argv)
+/* Which objects ls lists, and how often. */
+static struct {
+	const char *type;	/* NULL: any */
+	uint32_t state;		/* 0: any */
+	bool has_uid;
+	uint32_t uid;
+	bool unused;
+	int64_t every_ms;	/* -1: once */
+} ls = { .every_ms = -1 };
+
+static bool ls_wants(const struct refobj_stat *stat)
+{
+	return (!ls.type || !strcmp(stat->type, ls.type)) &&
+	       (!ls.state || stat->state == ls.state) &&
+	       (!ls.has_uid || stat->uid == ls.uid) &&
+	       (!ls.unused || !stat->users);
+}
+
+/* 0 or a complained negative errno. */
+static int print_ls(struct refobj_session *session, int argc, char **argv)
 {
 	struct rows rows = { .size = sizeof(struct object_row) };
+	int ret = list_objects(session, &rows, argc, argv);
+	size_t i, n = 0;
+
+	for (i = 0; i < rows.n; i++) {
+		const void *row = rows.data + i * rows.size;
+
+		if (ls_wants(&OBJECT(row)->stat))
+			memmove(rows.data + n++ * rows.size, row, rows.size);
+	}
+	if (!ret)
+		table_print(&objects_table, rows.data, n, rows.size);
+	free(rows.data);
+	return ret;
+}
+
+static int run_ls(int argc, char **argv)
+{
 	struct refobj_session *session = open_session();
 	int ret;
 
 	if (!session)
 		return EXIT_FAILED;
-	ret = list_objects(session, &rows, argc, argv);
+	for (;;) {
+		if (ls.every_ms >= 0 && isatty(STDOUT_FILENO))
+			fputs("\033[H\033[J", stdout);
+		ret = print_ls(session, argc, argv);
+		if (ret || ls.every_ms < 0 || fflush(stdout) || ferror(stdout))
+			break;
+		poll(NULL, 0, (int)(ls.every_ms % INT32_MAX));
+	}
 	refobj_close(session);
-	if (!ret)
-		table_print(&objects_table, rows.data, rows.n, rows.size);
-	free(rows.data);
 	return ret ? EXIT_FAILED : EXIT_OK;
 }
+
+enum {
+	OPT_TYPE = 256,
+	OPT_STATE,
+	OPT_UID,
+	OPT_WATCH,
+};
+
+static bool ls_state(const char *arg)
+{
+	for (ls.state = REFOBJ_STATE_IDLE; ls.state <= REFOBJ_STATE_LINGERING; ls.state++)
+		if (!strcmp(arg, refobj_strstate(ls.state)))
+			return true;
+	complain(NULL, "unknown state '%s': idle, building, ready or lingering is wanted",
+		 escape(arg));
+	return false;
+}
+
+static bool ls_option(int code, const char *arg)
+{
+	const struct passwd *pw;
+	uint64_t n;
+
+	switch (code) {
+	case OPT_TYPE:
+		ls.type = arg;
+		return true;
+	case OPT_STATE:
+		return ls_state(arg);
+	case OPT_UID:
+		pw = getpwnam(arg);
+		if (!pw && !parse_number(arg, 10, 0, UINT32_MAX - 1, &n)) {
+			complain(NULL, "unknown user '%s'", escape(arg));
+			return false;
+		}
+		ls.has_uid = true;
+		ls.uid = pw ? pw->pw_uid : (uint32_t)n;
+		return true;
+	case 'u':
+		ls.unused = true;
+		return true;
+	default:
+		return parse_timeout(arg, &ls.every_ms);
+	}
+}
+
+static const struct option_text ls_options[] = {
+	{ "type", OPT_TYPE, "TYPE", "only of this type, '' for those without one" },
+	{ "state", OPT_STATE, "STATE", "only idle, building, ready or lingering ones" },
+	{ "uid", OPT_UID, "USER", "only of this owner, by name or number" },
+	{ "unused", 'u', NULL, "only those that nobody uses" },
+	{ "watch", OPT_WATCH, "SECONDS", "again and again, after so long" },
+	{ NULL, 0, NULL, NULL }
+};
 
 const struct verb verb_ls = {
 	.name = "ls",
@@ -451,8 +553,10 @@ const struct verb verb_ls = {
 	.summary = "list the objects that you may see",
 	.help = "Lists the objects that you may see, in order of their ids; with prefixes only\n"
 		"those whose name begins with one of them.",
+	.options = ls_options,
 	.table = &objects_table,
 	.usage_status = EXIT_USAGE,
+	.option = ls_option,
 	.run = run_ls,
 };
 
@@ -537,6 +641,204 @@ const struct verb verb_holders = {
 	.table = &holders_table,
 	.usage_status = EXIT_USAGE,
 	.run = run_holders,
+};
+
+/*
+ * leaks
+ */
+
+static uint64_t leaks_older = 60 * 1000000000ULL;
+
+/* A process's name and parent (0: none here); false: it is gone, or another by now. */
+static bool find_process(uint32_t pid, uint64_t start_ns, char **comm, uint32_t *parent)
+{
+	char *path = xprintf("/proc/%" PRIu32 "/stat", pid), *line = read_line(path);
+	const char *open = line ? strchr(line, '(') : NULL;
+	const char *close = line ? strrchr(line, ')') : NULL;
+	unsigned long long start, tick = 1000000000ULL / sysconf(_SC_CLK_TCK);
+	bool found;
+
+	free(path);
+	/* proc(5): state, ppid, 17 more, and the start, in ticks */
+	found = open && close &&
+		sscanf(close, ") %*c %" SCNu32
+		       " %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
+		       parent, &start) == 2 &&
+		(!start_ns || start == start_ns / tick);
+	if (found)
+		*comm = xprintf("%.*s", (int)(close - open - 1), open + 1);
+	free(line);
+	return found;
+}
+
+/* The process, what started it, and so on up to the first. */
+static void get_processes(struct cell *cell, const void *row)
+{
+	const struct refobj_holder *h = HOLDER(row);
+	uint32_t pid = is_object(row) ? 0 : h->pid, parent;
+	uint64_t start_ns = h->start_ns;
+	struct json_object *process;
+	char *comm, *clean, *longer;
+
+	for (; pid && find_process(pid, start_ns, &comm, &parent);
+	     pid = parent, start_ns = 0) {
+		longer = xprintf("%s%s%s(%" PRIu32 ")", cell->text ? cell->text : "",
+				 cell->text ? " < " : "", comm, pid);
+		free(cell->text);
+		cell->text = longer;
+		if (!cell->json)
+			cell->json = json_object_new_array();
+		process = json_object_new_object();
+		json_object_object_add(process, "pid", json_object_new_int64(pid));
+		clean = utf8_clean(comm);
+		json_object_object_add(process, "comm", json_object_new_string(clean));
+		free(clean);
+		free(comm);
+		json_object_array_add(cell->json, process);
+	}
+}
+
+static const struct column leak_columns[] = {
+	{ "OBJECT", D, 0, "name, or id=ID without one (JSON: null)",
+	  get_object },
+	{ "SINCE", D | R, 0, "held for how long (JSON: from when, CLOCK_MONOTONIC ns)",
+	  get_since },
+	{ "COUNT", D | R, 0, "references held", get_count },
+	{ "PID", D | R, 0, "process, if it has a number here", get_pid },
+	{ "USER", D, 0, "its user, as of the opening", get_user },
+	{ "WHY", D, 0, "the reason given", get_why },
+	{ "PROCESSES", D | T, 0.3, "the process, what started it, and so on, if it lives",
+	  get_processes },
+	{ "COMM", 0, 0, "command name of the process", get_comm },
+	{ "UID", R, 0, "number of USER", get_holder_uid },
+	{ "KIND", 0, 0, "what holds them: session, descriptor or object", get_kind },
+	{ "SESSION", R, 0, "id of the session that holds them", get_session },
+	{ "NEEDED_BY", R, 0, "id of the object that holds them, if one does",
+	  get_needed_by },
+	{ "STATE", 0, 0, "of the object", get_leak_state },
+	{ "ID", R, 0, "id of the object", get_object_id },
+};
+
+static const struct table leaks_table = {
+	.name = "leaks", .columns = leak_columns,
+	.n_columns = ARRAY_SIZE(leak_columns),
+};
+
+static int keep_object(const struct refobj_stat *object, void *arg)
+{
+	struct object_row row = { .stat = *object };
+
+	add_row(arg, &row);
+	return 0;
+}
+
+static int keep_holder(uint64_t object, const struct refobj_holder *holder,
+		       void *arg)
+{
+	struct holder_row row = { .holder = *holder, .stat.id = object };
+
+	add_row(arg, &row);
+	return 0;
+}
+
+static int by_id(const void *a, const void *b)
+{
+	uint64_t x = OBJECT(a)->stat.id, y = OBJECT(b)->stat.id;
+
+	return (x > y) - (x < y);
+}
+
+static int by_since(const void *a, const void *b)
+{
+	uint64_t x = HOLDER(a)->since_ns, y = HOLDER(b)->since_ns;
+
+	return (x > y) - (x < y);
+}
+
+static const struct refobj_stat *known_object(const struct rows *objects, uint64_t id)
+{
+	struct object_row wanted = { .stat.id = id }, *found;
+
+	found = objects->n ? bsearch(&wanted, objects->data, objects->n,
+				     objects->size, by_id) : NULL;
+	return found ? &found->stat : NULL;
+}
+
+static int run_leaks(int argc, char **argv)
+{
+	struct rows objects = { .size = sizeof(struct object_row) };
+	struct rows holders = { .size = sizeof(struct holder_row) };
+	uint64_t now = host_clock(CLOCK_MONOTONIC);
+	struct refobj_nl *nl = open_netlink();
+	const struct refobj_stat *stat;
+	struct refobj_stat nameless;
+	struct holder_row *row;
+	size_t i, n = 0;
+	int ret;
+
+	if (!nl)
+		return EXIT_FAILED;
+	/* first who holds: an object that is not among those afterwards has died */
+	ret = refobj_nl_holders(nl, 0, keep_holder, &holders);
+	if (ret >= 0)
+		ret = refobj_nl_objects(nl, NULL, keep_object, &objects);
+	if (ret < 0)
+		complain_netlink(nl, ret);
+	refobj_nl_close(nl);
+	if (objects.n)
+		qsort(objects.data, objects.n, objects.size, by_id);
+	for (i = 0; i < holders.n; i++) {
+		row = (struct holder_row *)(void *)(holders.data + i * holders.size);
+		stat = known_object(&objects, row->stat.id);
+		if (!stat || !matches(stat->name, argc, argv) ||
+		    since(now, row->holder.since_ns) < leaks_older)
+			continue;
+		row->stat = *stat;
+		row->now = now;
+		if (is_object(row)) {
+			nameless = (struct refobj_stat) { .id = row->holder.session };
+			stat = known_object(&objects, row->holder.session);
+			snprintf(row->needed_by, sizeof(row->needed_by), "%s",
+				 object_label(stat ? stat : &nameless));
+		}
+		memcpy(holders.data + n++ * holders.size, row, sizeof(*row));
+	}
+	if (n)
+		qsort(holders.data, n, holders.size, by_since);
+	if (ret >= 0)
+		table_print(&leaks_table, holders.data, n, holders.size);
+	free(holders.data);
+	free(objects.data);
+	return ret < 0 ? EXIT_FAILED : EXIT_OK;
+}
+
+static bool leaks_option(int code, const char *arg)
+{
+	(void)code;
+	if (parse_age(arg, &leaks_older))
+		return true;
+	complain(NULL, "bad time '%s': seconds are wanted, or a number with s, m, h or d behind it",
+		 escape(arg));
+	return false;
+}
+
+static const struct option_text leaks_options[] = {
+	{ "older", 256, "TIME", "held for longer than that: 90, 90s, 5m, 2h, 3d; else 1m" },
+	{ NULL, 0, NULL, NULL }
+};
+
+const struct verb verb_leaks = {
+	.name = "leaks",
+	.args = "[OPTIONS] [NAME-PREFIX...]",
+	.summary = "list what has been held for long, by whom, and why",
+	.help = "Lists what has been held for longer than a minute, the longest first: who holds\n"
+		"it, the reason that was given, and by what the process was started. Of those whose\n"
+		"name begins so, or all.",
+	.options = leaks_options,
+	.table = &leaks_table,
+	.usage_status = EXIT_USAGE,
+	.option = leaks_option,
+	.run = run_leaks,
 };
 
 struct show_row {

@@ -4,6 +4,7 @@
 #define REFCTL_REFCTL_H
 
 #include <librefobj.h>
+#include <librefobj-netlink.h>
 
 #include "table.h"
 #include "util.h"
@@ -39,9 +40,9 @@ struct verb {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct verb verb_ls, verb_show, verb_holders, verb_sessions,
-	verb_tree,
-	verb_stats, verb_watch, verb_wait, verb_create, verb_rm, verb_link,
+extern const struct verb verb_ls, verb_show, verb_holders, verb_leaks,
+	verb_sessions, verb_tree, verb_graph, verb_stats, verb_watch,
+	verb_monitor, verb_wait, verb_create, verb_rm, verb_link,
 	verb_unlink, verb_set, verb_publish, verb_cat, verb_hold, verb_get,
 	verb_on_demand, verb_lab, verb_run, verb_stress, verb_doctor;
 
@@ -50,6 +51,12 @@ int usage_error(const char *fmt, ...) __printf(1, 2);
 
 /* Opens a session, or complains and returns NULL. */
 struct refobj_session *open_session(void);
+
+/* A socket to the netlink family, or complains and returns NULL. */
+struct refobj_nl *open_netlink(void);
+
+/* Complains of a negative errno of that, with the kernel's words if it had any. */
+void complain_netlink(const struct refobj_nl *nl, int err);
 
 /* An id written "#17" or "id=17"; everything else is a name. */
 bool parse_id(const char *arg, uint64_t *id);

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* refctl sessions: who has the device open, as netlink tells. */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
-
-#include <librefobj-netlink.h>
 
 #include "refctl.h"
 
@@ -121,20 +117,12 @@ static int run_sessions(int argc, char **argv)
 
 	if (argc)
 		return usage_error("unexpected '%s'", escape(argv[0]));
-	ret = refobj_nl_open(&nl);
-	if (ret == -ENOENT) {
-		complain("netlink",
-			 "no family refobj: is the module loaded? run: refctl doctor");
+	nl = open_netlink();
+	if (!nl)
 		return EXIT_FAILED;
-	}
-	if (ret < 0) {
-		complain("netlink", "%s", strerror(-ret));
-		return EXIT_FAILED;
-	}
 	ret = refobj_nl_sessions(nl, add_session, &rows);
 	if (ret < 0)
-		complain("netlink", "%s", *refobj_nl_why(nl) ?
-			 refobj_nl_why(nl) : strerror(-ret));
+		complain_netlink(nl, ret);
 	else
 		table_print(&sessions_table, rows.row, rows.n, sizeof(*rows.row));
 	refobj_nl_close(nl);

@@ -20,6 +20,7 @@ static struct {
 	const struct column *columns[COLUMNS_MAX];
 	size_t n;
 	bool exact;	/* a list, not additions to the default */
+	const struct column *sort;
 } selection;
 
 void cell_uint(struct cell *cell, uint64_t value)
@@ -100,11 +101,33 @@ static void select_defaults(const struct table *table)
 			select_column(&table->columns[i]);
 }
 
+/* The column of this name, or NULL: complained. */
+static const struct column *named_column(const struct table *table,
+					 const char *name, size_t len)
+{
+	const struct column *column = len ? find_column(table, name, len) : NULL;
+	char *copy;
+
+	if (column)
+		return column;
+	copy = xprintf("%.*s", (int)len, name);
+	complain(NULL, "unknown column '%s': see: refctl %s --list-columns",
+		 escape(copy), current_verb);
+	free(copy);
+	return NULL;
+}
+
 bool table_select(const struct table *table)
 {
-	const char *list = output.columns;
+	const char *list = output.columns, *sort = output.sort;
 
 	selection.table = table;
+	if (sort) {
+		sort += *sort == '-';
+		selection.sort = named_column(table, sort, strlen(sort));
+		if (!selection.sort)
+			return false;
+	}
 	if (!list || *list == '+')
 		select_defaults(table);
 	if (!list)
@@ -113,16 +136,10 @@ bool table_select(const struct table *table)
 	list += *list == '+';
 	for (;;) {
 		size_t len = strcspn(list, ",");
-		const struct column *column = find_column(table, list, len);
+		const struct column *column = named_column(table, list, len);
 
-		if (!len || !column) {
-			char *name = xprintf("%.*s", (int)len, list);
-
-			complain(NULL, "unknown column '%s': see: refctl %s --list-columns",
-				 escape(name), current_verb);
-			free(name);
+		if (!column)
 			return false;
-		}
 		select_column(column);
 		if (!list[len])
 			return true;
@@ -359,19 +376,73 @@ void json_print(struct json_object *top)
 	json_object_put(top);
 }
 
+struct sort_key {
+	struct json_object *json;
+	size_t at;
+};
+
+/* By the values of the JSON: numbers as such, "no value" first, equal ones as they were. */
+static int compare_keys(const void *a, const void *b)
+{
+	const struct sort_key *x = a, *y = b;
+	uint64_t i, j;
+	int ret;
+
+	if (!x->json || !y->json) {
+		ret = !!x->json - !!y->json;
+	} else if (json_object_is_type(x->json, json_type_int)) {
+		i = json_object_get_uint64(x->json);
+		j = json_object_get_uint64(y->json);
+		ret = (i > j) - (i < j);
+	} else {
+		ret = strcmp(json_object_get_string(x->json),
+			     json_object_get_string(y->json));
+	}
+	if (*output.sort == '-')
+		ret = -ret;
+	return ret ? ret : (x->at > y->at) - (x->at < y->at);
+}
+
+/* A copy, to be freed. */
+static void *sort_rows(const void *rows, size_t n, size_t size)
+{
+	struct sort_key *keys = xrealloc(NULL, n, sizeof(*keys));
+	char *sorted = xrealloc(NULL, n, size);
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		keys[i] = (struct sort_key) {
+			cell_json(selection.sort, row_at(rows, i, size)), i,
+		};
+	qsort(keys, n, sizeof(*keys), compare_keys);
+	for (i = 0; i < n; i++) {
+		memcpy(sorted + i * size, row_at(rows, keys[i].at, size), size);
+		json_object_put(keys[i].json);
+	}
+	free(keys);
+	return sorted;
+}
+
 void table_print(const struct table *table, const void *rows, size_t n,
 		 size_t size)
 {
 	struct json_object *top;
+	void *sorted = NULL;
 
-	if (!output.json) {
+	/* in a tree the order is what it is */
+	if (n && selection.sort && selection.table == table && !table->parent)
+		sorted = sort_rows(rows, n, size);
+	if (sorted)
+		rows = sorted;
+	if (output.json) {
+		top = json_top();
+		json_object_object_add(top, table->name,
+				       table_rows(table, rows, n, size));
+		json_print(top);
+	} else {
 		table_text(table, rows, n, size, NULL);
-		return;
 	}
-	top = json_top();
-	json_object_object_add(top, table->name,
-			       table_rows(table, rows, n, size));
-	json_print(top);
+	free(sorted);
 }
 
 static void stream_cell(const char *text, const struct column *column,

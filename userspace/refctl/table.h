@@ -69,6 +69,7 @@ struct output {
 	bool noheadings;
 	bool list_columns;
 	const char *columns;		/* -o */
+	const char *sort;		/* -s: a column, after '-' the other way round */
 };
 
 extern struct output output;
@@ -76,10 +77,10 @@ extern struct output output;
 /* Does a person read sentences (true), or a program rows? */
 bool output_is_prose(void);
 
-/* Takes -o for @table, the verb's own. False: an unknown column, complained. */
+/* Takes -o and -s for @table, the verb's own. False: an unknown column, complained. */
 bool table_select(const struct table *table);
 
-/* Prints @n rows of @size bytes each. */
+/* Prints @n rows of @size bytes each, which -s sorts first. */
 void table_print(const struct table *table, const void *rows, size_t n,
 		 size_t size);
 

@@ -333,6 +333,33 @@ bool parse_number(const char *s, int base, uint64_t min, uint64_t max,
 	return true;
 }
 
+bool parse_age(const char *s, uint64_t *ns)
+{
+	static const struct {
+		char letter;
+		uint32_t seconds;
+	} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 } };
+	size_t len = strlen(s), i;
+	uint32_t unit = 1;
+	char *digits;
+	bool good;
+
+	for (i = 0; i < ARRAY_SIZE(units) && len; i++) {
+		if (s[len - 1] == units[i].letter) {
+			unit = units[i].seconds;
+			len--;
+			break;
+		}
+	}
+	digits = xprintf("%.*s", (int)len, s);
+	/* a million days is as long as anything has been held */
+	good = parse_number(digits, 10, 0, 86400000000ULL / unit, ns);
+	if (good)
+		*ns *= unit * NSEC_PER_SEC;
+	free(digits);
+	return good;
+}
+
 bool parse_seconds(const char *s, int64_t *ms)
 {
 	uint64_t whole, thousandth = 100;

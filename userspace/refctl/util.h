@@ -94,6 +94,9 @@ bool parse_number(const char *s, int base, uint64_t min, uint64_t max,
 /* Seconds, possibly with a fraction, as milliseconds, rounded up. */
 bool parse_seconds(const char *s, int64_t *ms);
 
+/* "90", "90s", "5m", "2h", "3d", as nanoseconds. */
+bool parse_age(const char *s, uint64_t *ns);
+
 /* Colours: on a terminal, and not refused by NO_COLOR or TERM=dumb. */
 bool colours_wanted(void);
 

@@ -198,8 +198,9 @@ int refobj_nl_fd(const struct refobj_nl *nl);
  * @event: filled in
  *
  * Where events were lost, because nobody read them in time, a record of the type
- * %REFOBJ_EVENT_LOST comes, with their number in @count if that is known already: what
- * was known of objects is to be asked for anew.
+ * %REFOBJ_EVENT_LOST comes: with their number in @count before the event that comes
+ * after them, and with 0 when all that there was has been read, as some of the last may
+ * be among them. What was known of objects is to be asked for anew.
  *
  * Return: 1, or 0: there is none now.
  */

@@ -568,14 +568,19 @@ int refobj_nl_next(struct refobj_nl *nl, struct refobj_event *event)
 		return ret;
 	if (ret && nl->heard && nl->kept.seq > nl->heard + 1)
 		lost = nl->kept.seq - nl->heard - 1;
-	if (lost || (nl->overrun && !ret) || (nl->overrun && !nl->heard)) {
-		/* How many, if an event that came after them tells. */
+	/*
+	 * While there is no room the kernel says so once, whatever else it drops: not
+	 * before all has been read is it certain that the rest will be heard.
+	 */
+	if (lost || (nl->overrun && !ret)) {
 		*event = (struct refobj_event) {
 			.size = sizeof(*event), .type = REFOBJ_EVENT_LOST,
 			.count = (uint32_t)lost,
 		};
-		nl->overrun = false;
-		nl->heard = ret ? nl->kept.seq - 1 : nl->heard;
+		if (ret)
+			nl->heard = nl->kept.seq - 1;
+		else
+			nl->overrun = false;
 		return 1;
 	}
 	if (!ret)
