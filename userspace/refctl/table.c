@@ -430,7 +430,7 @@ void table_print(const struct table *table, const void *rows, size_t n,
 	void *sorted = NULL;
 
 	/* in a tree the order is what it is */
-	if (n && selection.sort && selection.table == table && !table->parent)
+	if (n && !table->parent && selection.table == table && selection.sort)
 		sorted = sort_rows(rows, n, size);
 	if (sorted)
 		rows = sorted;
