@@ -6,6 +6,7 @@
 TOP	:= $(abspath $(dir $(lastword $(MAKEFILE_LIST))))
 BUILD	:= $(TOP)/build
 PREFIX	?= /usr/local
+VERSION	:= $(shell sed -n 's/^VERSION.*:= //p' $(TOP)/userspace/Makefile)
 
 # The kernels that make check tests on; make demo and make vm take the first.
 KERNELS	?= 6.1 6.12
@@ -64,7 +65,7 @@ deps:
 	@$(TOP)/.ci/deps
 
 check: deps
-	@$(TOP)/.ci/check $(KERNELS) asan $(labs)
+	@$(TOP)/.ci/check $(KERNELS) asan packages $(labs)
 
 # The debug kernels are built when first asked for; then they are in the cache.
 check-debug: deps
@@ -102,6 +103,21 @@ vm: deps userspace
 lint: deps
 	@$(TOP)/.ci/lint $(KERNELS)
 
+# The sources where dkms(8) looks for them, and what a machine that has the module needs:
+# "dkms install refobj/VERSION" is next.
+dkms_install: dkms = $(DESTDIR)/usr/src/refobj-$(VERSION)
+dkms_install:
+	install -d $(dkms)/module/uapi/linux $(addprefix $(DESTDIR)/usr/lib/,udev/rules.d \
+		sysusers.d modules-load.d)
+	install -m 644 Kbuild $(dkms)/
+	install -m 644 module/Kbuild module/*.[ch] $(dkms)/module/
+	install -m 644 module/uapi/linux/*.h $(dkms)/module/uapi/linux/
+	sed 's/[#]MODULE_VERSION[#]/$(VERSION)/' module/install/dkms.conf >$(dkms)/dkms.conf
+	install -m 644 module/install/udev.rules $(DESTDIR)/usr/lib/udev/rules.d/60-refobj.rules
+	install -m 644 module/install/sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/refobj.conf
+	install -m 644 module/install/modules-load.conf \
+		$(DESTDIR)/usr/lib/modules-load.d/refobj.conf
+
 clean:
 	rm -rf $(BUILD)
 
@@ -124,11 +140,12 @@ help:
 	@echo 'make install          library and tool to PREFIX=$(PREFIX), below DESTDIR='
 	@echo 'make uninstall        remove them'
 	@echo 'make modules_install  the module, for KDIR'
+	@echo 'make dkms_install     its sources, for dkms(8), below DESTDIR='
 	@echo 'make clean            remove build/'
 
 # V=1 shows the commands.
 Q := $(if $(V),,@)
 
 .PHONY: all module kdir userspace selftests modules_install install uninstall \
-	deps check check-debug check-all check-matrix coverage fuzz model demo vm lint \
+	dkms_install deps check check-debug check-all check-matrix coverage fuzz model demo vm lint \
 	clean help
