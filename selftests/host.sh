@@ -42,6 +42,17 @@ api_compiles() {
 }
 
 # Twice the same list: what the library LIBRARY exports, and what HEADER has.
+functions_have_pages() {
+	local function missing=0
+	for function in $(nm -D --defined-only "$top"/build/userspace/librefobj{,-netlink}.so.1 |
+		awk '$2 == "T" { sub(/@.*/, "", $3); print $3 }'); do
+		[[ -s $top/build/userspace/man3/$function.3 ]] && continue
+		echo "no manual page: $function"
+		missing=1
+	done
+	[[ $function && $missing -eq 0 ]]
+}
+
 exports_are_declared() {
 	nm -D --defined-only "$top/build/userspace/$1.so.1" |
 		awk '$2 == "T" { sub(/@.*/, "", $3); print $3 }' | sort >"$dir/exported"
@@ -187,7 +198,9 @@ scenarios_use_everything() {
 }
 
 manuals_are_well_formed() {
-	mandoc -T lint -W warning "$top"/userspace/man/*.[1-9]
+	mandoc -T lint -W warning "$top"/userspace/man/*.[1-9] \
+		"$top"/build/userspace/man3/{librefobj,librefobj-netlink}.3 \
+		"$top"/build/userspace/man3/refobj_{session,payload,edge,wait,event,handle,blob,word}.3
 }
 
 # manual_has PAGE WORD...: all of them are there
@@ -259,6 +272,7 @@ t "scenarios: parser, plan, errors and expectations" scenario_passes
 t "scenarios: planted bugs are caught" planted_bugs_are_caught
 t "scenarios: the manual page is complete" scenario_manual_is_complete
 t "manual pages are well-formed" manuals_are_well_formed
+t "each function of the libraries has a page" functions_have_pages
 t "refctl(1) has every verb and option" refctl_manual_is_complete
 t "refobj(4) has every command, tracepoint, parameter and counter" \
 	module_manual_is_complete
