@@ -107,6 +107,23 @@ holders_tells_who_holds() {
 	nothing_left thing
 }
 
+# "Find a leak": three commands lead from what is there to whom to ask
+a_leak_is_found() {
+	start encoder "$bin/examples/hold" recording 'night shot'
+	hear encoder holding
+	says "$bin/refctl" ls --state ready -n -o name,users <<-END
+	recording     1
+	END
+	[[ -z $("$bin/refctl" leaks --older 1h) ]] || fail 'it has not been held for an hour'
+	"$bin/refctl" leaks --older 0 -n -r -o object,count,pid,user,why,processes >"$dir/leaks"
+	grep -qE "^recording 1 ${pid[encoder]} root night\\\\x20shot hold\\(${pid[encoder]}\\)\\\\x20<\\\\x20.*\\(1\\)\$" \
+		"$dir/leaks" || fail "leaks said $(cat "$dir/leaks")"
+	"$bin/refctl" show recording | grep -q 'night shot' || fail 'show does not say why'
+	enter encoder
+	finish encoder
+	nothing_left recording
+}
+
 # Story 1: the first one builds, the others map, whoever is killed
 blob_lives_as_long_as_its_users() {
 	local bytes='mapped 1048576 bytes: the bytes of weights'
@@ -221,7 +238,7 @@ echo "TAP version 13"
 [[ $bin ]] || skip_all "the examples are not built"
 command -v unshare >/dev/null || skip_all "no unshare (util-linux)"
 
-tests=(attach_tells_the_first holders_tells_who_holds
+tests=(attach_tells_the_first holders_tells_who_holds a_leak_is_found
 	blob_lives_as_long_as_its_users blob_is_built_from_a_shell
 	events_are_told_in_order
 	camera_is_on_while_somebody_looks dog_outlives_its_process
