@@ -10,6 +10,10 @@
  * out (see config); the second, with pages that cannot be written, does not.
  */
 #define _GNU_SOURCE
+#include <linux/genetlink.h>
+#include <linux/refobj_netlink.h>
+#include <sys/socket.h>
+
 #include "refobj_proc.h"
 #include "../kselftest_harness.h"
 
@@ -686,6 +690,173 @@ static int do_fdinfo(struct world *w)
 	return pread(w->file, text, sizeof(text), 0) < 0 ? -errno : 0;
 }
 
+/*
+ * Netlink, without a library that would allocate
+ */
+
+/* What the family and its group are; by prepare_netlink(). */
+static unsigned int nl_family, nl_group;
+
+static int nl_socket(void)
+{
+	struct timeval patience = { .tv_sec = 20 };
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
+
+	if (fd < 0 || connect(fd, (void *)&to, sizeof(to)) ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)))
+		return -errno;
+	return fd;
+}
+
+struct nl_request {
+	struct nlmsghdr h;
+	struct genlmsghdr g;
+	struct nlattr a;
+	char payload[16];
+};
+
+/* Asks; the answer's last message is in @answer. 0 or what it was refused with. */
+static int nl_ask(int fd, struct nl_request *r, size_t payload, char *answer,
+		  size_t size)
+{
+	const struct nlmsghdr *h;
+	ssize_t n;
+	int err;
+
+	r->h.nlmsg_len = NLMSG_LENGTH(GENL_HDRLEN) + (payload ? NLA_HDRLEN : 0) +
+			 NLA_ALIGN(payload);
+	r->h.nlmsg_flags |= NLM_F_REQUEST;
+	r->g.version = 1;
+	r->a.nla_len = NLA_HDRLEN + payload;
+	if (send(fd, r, r->h.nlmsg_len, 0) < 0)
+		return -errno;
+	for (;;) {
+		n = recv(fd, answer, size, 0);
+		if (n < 0)
+			return -errno;
+		for (h = (void *)answer; NLMSG_OK(h, n); h = NLMSG_NEXT(h, n)) {
+			if (h->nlmsg_type == NLMSG_ERROR || h->nlmsg_type == NLMSG_DONE) {
+				memcpy(&err, NLMSG_DATA(h), sizeof(err));
+				return err;
+			}
+			if (!(h->nlmsg_flags & NLM_F_MULTI))
+				return 0;
+		}
+	}
+}
+
+static const struct nlattr *nl_next(const struct nlattr *a)
+{
+	return (const void *)((const char *)a + NLA_ALIGN(a->nla_len));
+}
+
+#define NL_DATA(a)	((const void *)((const char *)(a) + NLA_HDRLEN))
+
+static int prepare_netlink(struct world *w)
+{
+	static char answer[8192] __attribute__((aligned(8)));
+	struct nl_request r = {
+		.h.nlmsg_type = GENL_ID_CTRL, .g.cmd = CTRL_CMD_GETFAMILY,
+		.a.nla_type = CTRL_ATTR_FAMILY_NAME, .payload = REFOBJ_GENL_NAME,
+	};
+	const struct nlmsghdr *h = (void *)answer;
+	const struct nlattr *a, *group;
+	int ret;
+
+	w->extra = nl_socket();
+	if (w->extra < 0)
+		return w->extra;
+	ret = nl_ask(w->extra, &r, sizeof(REFOBJ_GENL_NAME), answer, sizeof(answer));
+	if (ret)
+		return ret;
+	for (a = (void *)(answer + NLMSG_LENGTH(GENL_HDRLEN));
+	     (const char *)a < answer + h->nlmsg_len; a = nl_next(a)) {
+		if (a->nla_type == CTRL_ATTR_FAMILY_ID)
+			memcpy(&nl_family, NL_DATA(a), sizeof(__u16));
+		if (a->nla_type != CTRL_ATTR_MCAST_GROUPS)
+			continue;
+		/* one group: its name, and its number */
+		for (group = NL_DATA((const struct nlattr *)NL_DATA(a));
+		     (const char *)group < (const char *)a + a->nla_len;
+		     group = nl_next(group))
+			if (group->nla_type == CTRL_ATTR_MCAST_GRP_ID)
+				memcpy(&nl_group, NL_DATA(group), sizeof(nl_group));
+	}
+	return nl_family && nl_group ? 0 : -ENOENT;
+}
+
+static int prepare_listener(struct world *w)
+{
+	int ret = prepare_netlink(w);
+
+	if (!ret)
+		ret = setsockopt(w->extra, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &nl_group,
+				 sizeof(nl_group)) ? -errno : 0;
+	return ret;
+}
+
+/* No room for a message is no memory. After a failure the rest of an answer may come. */
+static int nl_call(struct world *w, int cmd, int flags, int attr, __u64 id)
+{
+	static char answer[32768] __attribute__((aligned(8)));
+	struct nl_request r = {
+		.h = { .nlmsg_type = nl_family, .nlmsg_flags = flags },
+		.g.cmd = cmd, .a.nla_type = attr,
+	};
+	int ret;
+
+	memcpy(r.payload, &id, sizeof(id));
+	ret = nl_ask(w->extra, &r, attr ? sizeof(id) : 0, answer, sizeof(answer));
+	if (ret < 0) {
+		close(w->extra);
+		w->extra = nl_socket();
+	}
+	return ret == -ENOBUFS ? -ENOMEM : ret;
+}
+
+static int do_nl_object(struct world *w)
+{
+	return nl_call(w, REFOBJ_CMD_OBJECT_GET, 0, REFOBJ_A_OBJECT_ID, w->held);
+}
+
+static int do_nl_objects(struct world *w)
+{
+	return nl_call(w, REFOBJ_CMD_OBJECT_GET, NLM_F_DUMP, 0, 0);
+}
+
+static int do_nl_holders(struct world *w)
+{
+	return nl_call(w, REFOBJ_CMD_HOLDER_GET, NLM_F_DUMP, 0, 0);
+}
+
+static int do_nl_holders_of_one(struct world *w)
+{
+	return nl_call(w, REFOBJ_CMD_HOLDER_GET, NLM_F_DUMP, REFOBJ_A_HOLDER_OBJECT,
+		       w->theirs);
+}
+
+static int do_nl_sessions(struct world *w)
+{
+	return nl_call(w, REFOBJ_CMD_SESSION_GET, NLM_F_DUMP, 0, 0);
+}
+
+static int do_nl_edges(struct world *w)
+{
+	return nl_call(w, REFOBJ_CMD_EDGE_GET, NLM_F_DUMP, 0, 0);
+}
+
+static int do_nl_stats(struct world *w)
+{
+	return nl_call(w, REFOBJ_CMD_STATS_GET, 0, 0, 0);
+}
+
+/* What cannot be told is lost; the call does not mind. */
+static int do_release_heard(struct world *w)
+{
+	return ro_release(w->s, w->held, 3);
+}
+
 static int do_debugfs(const char *path)
 {
 	char text[4096];
@@ -871,6 +1042,14 @@ CALL(adopt_nobody, 0);
 CALL(objfd_poll, 0, CHANGES);
 CALL(objfd_close, 0, CHANGES, .never_fails = true);
 CALL(fdinfo, 0, .prepare = prepare_fdinfo);
+CALL(nl_object, 0, .prepare = prepare_netlink);
+CALL(nl_objects, 0, .prepare = prepare_netlink);
+CALL(nl_holders, 0, .prepare = prepare_netlink);
+CALL(nl_holders_of_one, 0, .prepare = prepare_netlink);
+CALL(nl_sessions, 0, .prepare = prepare_netlink);
+CALL(nl_edges, 0, .prepare = prepare_netlink);
+CALL(nl_stats, 0, .prepare = prepare_netlink);
+CALL(release_heard, 1, CHANGES, .prepare = prepare_listener);
 CALL(debugfs_stats, 0);
 CALL(debugfs_objects, 0);
 CALL(debugfs_sessions, 0);
