@@ -415,6 +415,79 @@ TEST_F(netlink, what_is_refused_says_why)
 	ASSERT_EQ(0, GET(OBJECT_GET, U64(OBJECT_ID, id)));
 }
 
+/* The same sequence in each run. */
+static unsigned int chance(unsigned int below)
+{
+	static __u64 state = 1;
+
+	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (unsigned int)(state >> 33) % below;
+}
+
+/*
+ * Well-formed messages, of which some bytes, the length of an attribute or that of the
+ * whole are then others: each is answered or refused, none changes anything, and the
+ * kernel's detectors have nothing to say.
+ */
+TEST_F(netlink, malformed_messages_do_no_harm)
+{
+	static const int commands[] = {
+		REFOBJ_CMD_OBJECT_GET, REFOBJ_CMD_HOLDER_GET, REFOBJ_CMD_SESSION_GET,
+		REFOBJ_CMD_EDGE_GET, REFOBJ_CMD_STATS_GET,
+	};
+	char answer[32768] __attribute__((aligned(8)));
+	int fd = mnl_socket_get_fd(self->nl.socket);
+	struct refobj_stat before, after;
+	unsigned int i, j, at, refused = 0;
+	int rounds = ro_times(4000);
+	struct nlmsghdr *h;
+	ssize_t n;
+	__u64 id;
+
+	ASSERT_EQ(1, create(self->fd, "name", "type", 0, 3, 0600, &id));
+	ASSERT_EQ(0, ro_stat(self->fd, id, &before));
+	for (i = 0; i < (unsigned int)rounds; i++) {
+		memset(self->buffer, 0, sizeof(self->buffer));
+		h = nl_request(&self->nl, self->buffer, commands[chance(5)],
+			       chance(2) ? NLM_F_DUMP : chance(2) ? NLM_F_ACK : 0);
+		for (j = chance(2) ? 0 : chance(4); j; j--) {
+			switch (chance(3)) {
+			case 0:
+				mnl_attr_put_u64(h, chance(4), chance(2) ? id : chance(9));
+				break;
+			case 1:
+				mnl_attr_put_u32(h, chance(24), chance(9));
+				break;
+			default:
+				mnl_attr_put_strz(h, chance(24), chance(2) ? "name" : "");
+			}
+		}
+		/* behind the netlink header, which is not this family's to look at */
+		for (j = chance(3) ? 0 : chance(4); j; j--) {
+			at = sizeof(*h) + chance(h->nlmsg_len - sizeof(*h));
+			self->buffer[at] ^= chance(2) ? 1 << chance(8) : (int)chance(256);
+		}
+		if (!chance(8))
+			h->nlmsg_len = sizeof(*h) + chance(h->nlmsg_len - sizeof(*h) + 16);
+		if (send(fd, h, h->nlmsg_len, 0) < 0)
+			refused++;
+		while ((n = recv(fd, answer, sizeof(answer), MSG_DONTWAIT)) > 0)
+			if (((struct nlmsghdr *)answer)->nlmsg_type == NLMSG_ERROR &&
+			    *(int *)mnl_nlmsg_get_payload((void *)answer))
+				refused++;
+		ASSERT_EQ(EAGAIN, errno);
+	}
+	TH_LOG("%u of %d were refused", refused, rounds);
+	EXPECT_LT(rounds / 4, refused);
+	EXPECT_GT(rounds * 7 / 8, refused);
+	ASSERT_EQ(0, ro_stat(self->fd, id, &after));
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(before)));
+	EXPECT_EQ(0, GET(OBJECT_GET, U64(OBJECT_ID, id)));
+	EXPECT_EQ(3, self->rows.row[0].number[REFOBJ_A_OBJECT_USERS]);
+	EXPECT_EQ(0, DUMP(OBJECT_GET));
+	EXPECT_EQ(1, self->rows.n);
+}
+
 TEST_F(netlink, a_dump_can_be_filtered)
 {
 	__u64 id[5];
