@@ -42,6 +42,10 @@ guest() {
 	as_member() { setpriv --reuid member --regid member --init-groups "$@"; }
 	as_member refctl doctor || true
 	as_member refctl hold --why 'it works' thing -- refctl holders thing | grep 'it works'
+	# who asks for the netlink family gets the module
+	modprobe -r refobj
+	refctl sessions
+	grep -q '^refobj ' /proc/modules
 	fails setpriv --reuid nobody --regid nogroup --clear-groups refctl ls
 	[[ -e /usr/share/man/man1/refctl.1.gz && -e /usr/share/man/man4/refobj.4.gz ]]
 
