@@ -3,11 +3,17 @@
 """refctl's verbs that ask the netlink family, and what all verbs print as JSON; see refctl_test.py, whose runner and
 helpers this uses."""
 
+import fcntl
 import json
 import os
+import pty
+import re
 import shutil
 import signal
+import struct
+import subprocess
 import sys
+import termios
 import time
 import xml.etree.ElementTree
 
@@ -104,31 +110,125 @@ def monitor_text_and_ends():
 
 @test
 def monitor_survives_a_flood():
-    """It is stopped until its socket has overrun: it says so, how many it missed, and goes on."""
-    create('a')
-    with monitor() as tool:
+    """It is stopped until its socket has overrun: it says so, how many it missed, how things stand, and goes on."""
+    create('a', 'b')
+    rounds = 34000 // int(os.environ.get('REFOBJ_SLOW', 1))
+    with monitor() as tool, Hold('b', '-n', 4):
+        equal(['activated', 'ready'], [tool.event()['event'] for _ in range(2)])
         tool.tool.send_signal(signal.SIGSTOP)
         os.waitid(os.P_PID, tool.pid, os.WSTOPPED | os.WNOWAIT)
+        number = the_object('a')['id']
         with Session() as session:
-            number = the_object('a')['id']
-            for _ in range(1500):
-                session.call(1, 0x04, '=IIQII', 0, number, 1, 0)
-                session.call(1, 0x05, '=IIQII', 0, number, 1, 0)
+            acquire = bytearray(struct.pack('=IIQII', 24, 0, number, 1, 0))
+            for _ in range(rounds):
+                fcntl.ioctl(session.fd, 1 << 30 | 24 << 16 | 0xbb04, acquire)
+                fcntl.ioctl(session.fd, 1 << 30 | 24 << 16 | 0xbb05, acquire)
         tool.tool.send_signal(signal.SIGCONT)
         told = lost = 0
-        removed = False
+        snapshots = []
         while (event := tool.event())['event'] != 'destroyed':
-            if event['event'] != 'lost':
+            if event['event'] == 'lost':
+                lost += event['count'] or 0
+            elif event['event'] == 'snapshot':
+                snapshots.append(tuple(event[key] for key in ('object', 'state', 'users')))
+                if len(snapshots) == 2:     # all has been read
+                    good('rm', 'a')
+            else:
                 told += 1
-                continue
-            lost += event['count'] or 0
-            if not removed and not event['count']:      # all has been read
-                good('rm', 'a')
-                removed = True
+        equal([('a', 'idle', 0), ('b', 'ready', 4)], snapshots)
         true(lost, 'nothing was lost')
-        equal(4500, told + lost, f'{told} told, {lost} lost')
+        equal(3 * rounds, told + lost, f'{told} told, {lost} lost')
         tool.tool.terminate()
         tool.end(-signal.SIGTERM)
+
+
+# ---- top
+
+def documents(file):
+    """The JSON documents of a stream, each as soon as it is whole."""
+    text = ''
+    for line in file:
+        text += line
+        if line == '}\n':
+            yield base.parsed(text)
+            text = ''
+
+
+@test
+def top_in_batches():
+    create('idle', 'busy')
+    with Hold('used', '-n', 7), Tool('top', '-J', '-d', 1, '-n', 2) as tool:
+        rounds = documents(tool.tool.stdout)
+        first = next(rounds)['top']
+        equal([('used', 7, 0), ('idle', 0, 0), ('busy', 0, 0)],
+              [tuple(row[key] for key in ('name', 'users', 'rate')) for row in first], 'the most used first')
+        with Session() as session:
+            for _ in range(50):
+                session.hold('busy')
+                session.call(1, 0x05, '=IIQII', 0, first[2]['id'], 1, 0)
+        second = next(rounds)['top']
+        equal(['busy', 'used', 'idle'], [row['name'] for row in second], 'the busiest first')
+        equal(50, second[0]['activations'])
+        true(0 < second[0]['rate'] <= 50, f'rate {second[0]["rate"]}')
+        equal('', tool.end())
+    equal(['idle', 'busy'], good('top', '-b', '-n', 1, '--noheadings', '-o', 'name').split())
+    equal(['busy', 'idle'], good('top', '-b', '-n', 1, '--noheadings', '-o', 'name', '-s', 'name').split())
+    contains('use --batch', bad(1, 'top'))
+    contains('bad number', bad(2, 'top', '-b', '-n', 0))
+
+
+class Screen:
+    """refctl top on a terminal of this size: what it shows is followed as far as it moves the cursor and writes."""
+
+    def __init__(self, rows, columns, *args):
+        self.master, slave = pty.openpty()
+        self.resize(rows, columns)
+        self.tool = subprocess.Popen([base.refctl, 'top', *map(str, args)], env=base.environment(LC_ALL='C'),
+                                     stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+                                     preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+        os.close(slave)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.tool.kill()
+        self.tool.wait()
+        os.close(self.master)
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack('HHHH', rows, columns, 0, 0))
+        self.size = rows, columns
+        self.text = ''
+
+    def shows(self, *words):
+        """Until all of them have come; never is the cursor put outside."""
+        while not all(word in self.text for word in words):
+            self.text += os.read(self.master, 4096).decode()
+        for row, column in re.findall('\x1b\\[([0-9]+);([0-9]+)H', self.text):
+            true(int(row) <= self.size[0] and int(column) <= self.size[1], f'cursor at {row},{column}')
+
+    def key(self, key):
+        self.text = ''
+        os.write(self.master, key)
+
+
+@test
+def top_on_a_terminal():
+    create(*(f'object{i}' for i in range(60)))
+    with Hold('used', '-n', 7), Screen(24, 80, '-d', 60) as screen:
+        screen.shows('61 objects, 7 users', 'by rate', 'ID NAME', 'HOLDERS', 'used', 'object0', 'object19')
+        true('object20' not in screen.text, '20 lines are left for objects')
+        screen.key(b'u')
+        screen.shows('users')
+        screen.resize(10, 40)
+        screen.shows('61 objects', 'used', 'object5')
+        true('object6' not in screen.text and 'HOLDERS' not in screen.text, 'less on a smaller terminal')
+        screen.resize(3, 8)
+        screen.resize(24, 80)
+        screen.shows('object19', 'HOLDERS')
+        screen.key(b'q')
+        equal(0, screen.tool.wait(), 'status')
 
 
 # ---- leaks
@@ -166,6 +266,19 @@ def leaks_of_a_process_that_is_gone():
         hold.signal(signal.SIGKILL)
         hold.tool.wait()
     equal([], leaks())
+
+
+@test
+def descriptors_of_holders():
+    """FD is that of the session in the process, as its fdinfo has it; not for another's eyes."""
+    with Hold('a') as hold:
+        row, = doc('holders', 'a')['holders']
+        with open(f'/proc/{hold.pid}/fdinfo/{row["fd"]}', encoding='ascii') as file:
+            contains(f'refobj-session:\t{row["session"]}\n', file.read())
+        create('b', mode=0o666)
+        with Hold('b'):
+            seen, = base.parsed(good('-J', 'holders', 'b', **base.as_nobody()))['holders']
+            equal(None, seen['fd'])
 
 
 @test
@@ -288,11 +401,14 @@ def all_json_fits_the_schema():
     create('a', 'b')
     good('link', 'a', 'b')
     scenario = write('s.scn', 'scenario "one" {\n\ta: create x persistent\n\ta: destroy x\n}\n')
-    calls = {'ls': ('object', ('ls',)), 'create': (None, ('create', 'c')), 'show': (None, ('show', 'a', 'b')), 'holders': ('holder', ('holders',)),
+    calls = {'ls': ('object', ('ls',)), 'create': (None, ('create', 'c')),
+             'show': (None, ('show', 'a', 'b')), 'holders': ('holder', ('holders',)),
              'leaks': ('leak', ('leaks', '--older', 0)), 'sessions': ('session', ('sessions',)),
+             'top': ('top', ('top', '-n', 1)),
              'tree': ('tree', ('tree',)), 'watch': ('event', ('watch', '--timeout', 0, 'a')),
              'doctor': ('check', ('doctor',)), 'rm': ('removed', ('rm', '--dry-run', 'b')), 'stats': (None, ('stats',)),
-             'run': (None, ('run', scenario)), 'stress': ('stress', ('stress', '--ops', 20, '--seconds', 1)), 'lab': ('call', ())}
+             'run': (None, ('run', scenario)), 'lab': ('call', ()),
+             'stress': ('stress', ('stress', '--ops', 20, '--seconds', 1))}
     tables = {verb for verb in base.VERBS if '--list-columns' in good(verb, '--help')}
     equal(set(), tables - set(calls) - {'monitor'}, 'verbs that the schema does not know')
     with Hold('a', '--why', 'so'):

@@ -29,8 +29,8 @@ PARAMETERS = '/sys/module/refobj/parameters'
 NOBODY = 65534
 # Seconds after which a test hangs; none depends on it. REFOBJ_SLOW: how much slower than usual this kernel is.
 PATIENCE = 120 * int(os.environ.get('REFOBJ_SLOW', 1))
-VERBS = ('ls', 'show', 'holders', 'leaks', 'sessions', 'tree', 'graph', 'stats', 'watch', 'monitor', 'wait', 'create',
-         'rm', 'link', 'unlink', 'set', 'publish', 'cat', 'hold', 'get', 'on-demand', 'lab', 'run', 'stress', 'doctor')
+VERBS = ('ls', 'show', 'holders', 'leaks', 'sessions', 'tree', 'graph', 'top', 'stats', 'watch', 'monitor', 'wait',
+         'create', 'rm', 'link', 'unlink', 'set', 'publish', 'cat', 'hold', 'get', 'on-demand', 'lab', 'run', 'stress', 'doctor')
 # The status of wrong usage, where it is not 2, and the verbs without a table.
 USAGE = {'hold': 125, 'get': 125, 'watch': 3, 'monitor': 3, 'wait': 3}
 PLAIN = ('graph', 'wait', 'link', 'unlink', 'set', 'publish', 'cat', 'hold', 'get', 'on-demand')
@@ -662,6 +662,7 @@ def holders_json():
         h, = holders('a')
         true(before <= h.pop('since') <= after, 'since')
         true(h.pop('session') > 0, 'session')
+        true(h.pop('fd') > 2, 'descriptor')
         with open(f'/proc/{hold.pid}/stat', encoding='ascii') as file:
             ticks = int(file.read().rsplit(')', 1)[1].split()[19])
         equal(ticks, h.pop('start') * os.sysconf('SC_CLK_TCK') // 10**9, 'start')
@@ -673,9 +674,9 @@ def holders_json():
 def holders_text():
     with Hold('a', '-n', 5, '--why', 'because') as hold:
         text = good('holders', 'a')
-        equal('OBJECT PID COMM UID COUNT SINCE WHY'.split(), text.splitlines()[0].split())
+        equal('OBJECT PID COMM FD UID COUNT SINCE WHY'.split(), text.splitlines()[0].split())
         row, = table(text)
-        true(re.fullmatch(r'\d+s', row.pop('SINCE')), text)
+        true(re.fullmatch(r'\d+s', row.pop('SINCE')) and row.pop('FD').isdigit(), text)
         equal({'OBJECT': 'a', 'PID': str(hold.pid), 'COMM': 'refctl', 'UID': '0', 'COUNT': '5', 'WHY': 'because'}, row)
 
 

@@ -440,23 +440,57 @@ static bool event_wanted(const struct watched *object)
 	return !fnmatch(monitor.match, *object->name ? object->name : label, 0);
 }
 
+static int show_snapshot(const struct refobj_stat *stat, void *arg)
+{
+	struct event_row row = {
+		.event = {
+			.type = REFOBJ_EVENT_SNAPSHOT, .state = stat->state,
+			.id = stat->id, .users = stat->users,
+			.time_ns = host_clock(CLOCK_MONOTONIC),
+		},
+	};
+
+	(void)arg;
+	row.object = add_known(stat);
+	if (event_wanted(row.object))
+		table_stream(&event_table, &row);
+	return 0;
+}
+
+/* After what was lost: how things stand with what there still is. */
+static int look_anew(struct refobj_nl *asked)
+{
+	int ret;
+
+	tdestroy(known, free);
+	known = NULL;
+	ret = refobj_nl_objects(asked, NULL, show_snapshot, NULL);
+	if (ret < 0)
+		complain_netlink(asked, ret);
+	return ret;
+}
+
 /* Prints what there is; how many events, or a complained negative errno. */
 static int print_heard(struct refobj_nl *heard, struct refobj_nl *asked, uint64_t most)
 {
 	struct event_row row;
 	struct watched *object;
 	uint64_t n = 0;
+	bool lost;
 	int ret = 0;
 
 	while ((!most || n < most) && !ferror(stdout) &&
 	       (ret = refobj_nl_next(heard, &row.event)) > 0) {
-		object = row.event.type == REFOBJ_EVENT_LOST ? NULL :
-			 event_object(asked, row.event.id);
+		lost = row.event.type == REFOBJ_EVENT_LOST;
+		object = lost ? NULL : event_object(asked, row.event.id);
 		row.object = object;
-		if (!object || event_wanted(object)) {
+		if (lost || event_wanted(object)) {
 			table_stream(&event_table, &row);
-			n += !!object;
+			n += !lost;
 		}
+		/* when all has been read the count is not known */
+		if (lost && !row.event.count && look_anew(asked) < 0)
+			return -EIO;
 		if (row.event.type == REFOBJ_EVENT_DESTROYED && object) {
 			tdelete(object, &known, by_watched_id);
 			free(object);
@@ -552,8 +586,9 @@ const struct verb verb_monitor = {
 	.summary = "print what becomes of all objects, also of those to come",
 	.help = "Prints a line for each event of any object of the network namespace; it needs\n"
 		"CAP_NET_ADMIN. With --json each line is an object of its own. If events come faster\n"
-		"than they can be printed, a line says how many were lost. An object that has died\n"
-		"before it could be asked for its name is told by its id.",
+		"than they can be printed, lines say so and how many were lost, and snapshots tell how\n"
+		"things stand. An object that has died before it could be asked for its name is told\n"
+		"by its id.",
 	.options = monitor_options,
 	.table = &event_table,
 	.exits = timeout_exits,

@@ -22,7 +22,7 @@
 
 static const struct verb *const verbs[] = {
 	&verb_ls, &verb_show, &verb_holders, &verb_leaks, &verb_sessions,
-	&verb_tree, &verb_graph, &verb_stats,
+	&verb_tree, &verb_graph, &verb_top, &verb_stats,
 	&verb_watch, &verb_monitor, &verb_wait, &verb_create, &verb_rm, &verb_link,
 	&verb_unlink, &verb_set, &verb_publish, &verb_cat, &verb_hold,
 	&verb_get, &verb_on_demand, &verb_lab, &verb_run, &verb_stress,

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The verbs that look at objects, and those that make and remove them. */
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pwd.h>
@@ -279,6 +281,47 @@ static void get_comm(struct cell *cell, const void *row)
 	cell_string(cell, HOLDER(row)->comm);
 }
 
+/* Does this file, of /proc/PID/fdinfo, have that line? */
+static bool has_line(int dir, const char *name, const char *line)
+{
+	int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	char text[1024];
+	ssize_t n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = '\0';
+	return strstr(text, line);
+}
+
+/* As lsof finds it, so only in processes that the caller may look into. */
+static void get_fd(struct cell *cell, const void *row)
+{
+	const struct holder_row *h = row;
+	bool session = h->holder.kind == REFOBJ_HOLDER_SESSION;
+	char *path, *line;
+	struct dirent *e;
+	DIR *dir;
+
+	if (is_object(row) || !h->holder.pid)
+		return;
+	path = xprintf("/proc/%u/fdinfo", h->holder.pid);
+	dir = opendir(path);
+	free(path);
+	if (!dir)
+		return;
+	line = xprintf("%s:\t%" PRIu64 "\n", session ? "refobj-session" : "refobj-object",
+		       (uint64_t)(session ? h->holder.session : h->stat.id));
+	while ((e = readdir(dir))) {
+		if (*e->d_name == '.' || !has_line(dirfd(dir), e->d_name, line))
+			continue;
+		cell_uint(cell, strtoul(e->d_name, NULL, 10));
+		break;
+	}
+	free(line);
+	closedir(dir);
+}
+
 static void get_holder_uid(struct cell *cell, const void *row)
 {
 	cell_uint(cell, HOLDER(row)->uid);
@@ -363,6 +406,7 @@ static const struct column holder_columns[] = {
 	  get_object },
 	{ "PID", D | R, 0, "process, if it has a number here", get_pid },
 	{ "COMM", D, 0, "its command name", get_comm },
+	{ "FD", D | R, 0, "its descriptor, if you may look into the process", get_fd },
 	{ "UID", D | R, 0, "its user, as of the opening", get_holder_uid },
 	{ "COUNT", D | R, 0, "references it holds", get_count },
 	{ "SINCE", D | R, 0, "held for how long (JSON: from when, CLOCK_MONOTONIC ns)",
