@@ -46,6 +46,7 @@ union refobj_args {
 	struct refobj_export export;
 	struct refobj_import import;
 	struct refobj_adopt adopt;
+	struct refobj_submit submit;
 };
 
 /**
@@ -111,7 +112,8 @@ static int refobj_cmd_info(struct refobj_call *call)
 					  REFOBJ_FEATURE_PAYLOAD |
 					  REFOBJ_FEATURE_EDGES |
 					  REFOBJ_FEATURE_FDS |
-					  REFOBJ_FEATURE_OWNER,
+					  REFOBJ_FEATURE_OWNER |
+					  REFOBJ_FEATURE_SUBMIT,
 		.name_max		= REFOBJ_NAME_SIZE - 1,
 		.type_max		= REFOBJ_TYPE_SIZE - 1,
 		.why_max		= REFOBJ_WHY_SIZE - 1,
@@ -265,22 +267,29 @@ static int refobj_cmd_lookup(struct refobj_call *call)
 	return err ?: refobj_reply(call);
 }
 
+static u32 refobj_acquire_how(u32 flags)
+{
+	u32 how = 0;
+
+	if (flags & REFOBJ_ACQUIRE_NOT_ZERO)
+		how |= REFOBJ_HOLD_NOT_ZERO;
+	if (flags & REFOBJ_ACQUIRE_BUILD)
+		how |= REFOBJ_HOLD_BUILD;
+	return how;
+}
+
 static int refobj_cmd_acquire(struct refobj_call *call)
 {
 	struct refobj_acquire *args = &call->args.acquire;
-	u32 how = 0;
 	int ret;
 
 	if (args->reserved)
 		return -EOPNOTSUPP;
 	if (!refobj_count_valid(args->count) || !refobj_type_valid(args->type))
 		return -EINVAL;
-	if (args->flags & REFOBJ_ACQUIRE_NOT_ZERO)
-		how |= REFOBJ_HOLD_NOT_ZERO;
-	if (args->flags & REFOBJ_ACQUIRE_BUILD)
-		how |= REFOBJ_HOLD_BUILD;
 	ret = refobj_session_acquire(call->session, args->id, NULL, args->count,
-				     how, args->type);
+				     refobj_acquire_how(args->flags),
+				     args->type);
 	if (ret >= 0)
 		refobj_count(acquires, 1);
 	return ret;
@@ -763,6 +772,113 @@ static int refobj_cmd_adopt(struct refobj_call *call)
 						   REFOBJ_ADOPT_NOBODY);
 }
 
+static int refobj_op_check(const struct refobj_op *op)
+{
+	u32 known = op->op == REFOBJ_OP_ACQUIRE ? REFOBJ_ACQUIRE_NOT_ZERO |
+						  REFOBJ_ACQUIRE_BUILD : 0;
+
+	if (unlikely(op->flags & ~known))
+		return -EOPNOTSUPP;
+	if (unlikely(op->op != REFOBJ_OP_ACQUIRE && op->op != REFOBJ_OP_RELEASE))
+		return -EINVAL;
+	return likely(refobj_count_valid(op->count)) ? 0 : -EINVAL;
+}
+
+/* One that takes more than a step of what is held. */
+static int refobj_submit_one(struct refobj_session *s, const struct refobj_op *op)
+{
+	int ret = refobj_op_check(op);
+
+	if (READ_ONCE(s->ended))
+		return -EOWNERDEAD;
+	if (!ret && op->op == REFOBJ_OP_ACQUIRE) {
+		ret = refobj_session_acquire(s, op->id, NULL, op->count,
+					     refobj_acquire_how(op->flags), "");
+		if (ret >= 0)
+			refobj_count(acquires, 1);
+	} else if (!ret) {
+		ret = refobj_session_release(s, op->id, op->count);
+		if (ret >= 0)
+			refobj_count(releases, 1);
+	}
+	if (ret < 0 && READ_ONCE(s->ended))
+		ret = -EOWNERDEAD;
+	return ret;
+}
+
+/* How many of these were tried; fewer than all if it is to end. */
+static u32 refobj_submit_batch(struct refobj_session *s, struct refobj_op *ops,
+			       u32 n, bool all)
+{
+	u32 done = 0;
+	int ret;
+
+	while (done < n) {
+		done += refobj_session_run_held(s, ops + done, n - done);
+		if (done == n)
+			break;
+		ret = refobj_submit_one(s, &ops[done]);
+		ops[done++].result = ret;
+		if (ret >= 0)
+			continue;
+		refobj_count_refusal(ret);
+		if (!all || ret == -EOWNERDEAD)
+			break;
+	}
+	return done;
+}
+
+/* The results of operations; false on a fault. */
+static bool refobj_submit_reply(struct refobj_op __user *user,
+				const struct refobj_op *ops, u32 n)
+{
+	u32 i;
+
+	if (!user_write_access_begin(user, n * sizeof(*user)))
+		return false;
+	for (i = 0; i < n; i++)
+		unsafe_put_user(ops[i].result, &user[i].result, fault);
+	user_write_access_end();
+	return true;
+
+fault:
+	user_write_access_end();
+	return false;
+}
+
+/*
+ * A batch at a time is copied in, and its results out. That they can be written is
+ * tried before anything is done: the first and the last result are in the pages, of
+ * which a batch has at most two, that hold all of them.
+ */
+static int refobj_cmd_submit(struct refobj_call *call)
+{
+	const struct refobj_submit *args = &call->args.submit;
+	struct refobj_op __user *user = u64_to_user_ptr(args->ops);
+	struct refobj_op ops[REFOBJ_SUBMIT_BATCH];
+	u32 done = 0, tried, n;
+
+	BUILD_BUG_ON(sizeof(ops) > PAGE_SIZE);
+	if (!args->count || args->count > REFOBJ_SUBMIT_MAX ||
+	    args->op_size != sizeof(*ops))
+		return -EINVAL;
+	do {
+		n = min_t(u32, args->count - done, REFOBJ_SUBMIT_BATCH);
+		if (copy_from_user(ops, user + done, n * sizeof(*ops)) ||
+		    put_user(-ECANCELED, &user[done].result) ||
+		    put_user(-ECANCELED, &user[done + n - 1].result))
+			return done ?: -EFAULT;
+		tried = refobj_submit_batch(call->session, ops, n,
+					    args->flags & REFOBJ_SUBMIT_ALL);
+		/* What was done is done, and is told by the number. */
+		if (!refobj_submit_reply(user + done, ops, tried))
+			return done + tried;
+		done += tried;
+		cond_resched();
+	} while (tried == n && done < args->count && !signal_pending(current));
+	return done;
+}
+
 /**
  * struct refobj_command - a row of the command table
  * @cmd: the whole ioctl number
@@ -839,6 +955,8 @@ static const struct refobj_command refobj_commands[] = {
 		       refobj_cmd_import),
 	REFOBJ_COMMAND(REFOBJ_IOC_ADOPT, refobj_adopt, flags,
 		       REFOBJ_ADOPT_NOBODY, refobj_cmd_adopt),
+	REFOBJ_COMMAND(REFOBJ_IOC_SUBMIT, refobj_submit, op_size,
+		       REFOBJ_SUBMIT_ALL, refobj_cmd_submit),
 };
 
 static noinline int refobj_dispatch(struct refobj_session *session,

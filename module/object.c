@@ -243,33 +243,10 @@ void refobj_object_discard(struct refobj *object)
  * Users
  */
 
-/**
- * refobj_users() - the users of an object
- * @object: the object
- *
- * Return: the number; see refobj_users_add() for why it is capped.
- */
-u32 refobj_users(const struct refobj *object)
-{
-	return min_t(u32, refcount_read(&object->users), REFOBJ_USERS_MAX);
-}
-
 /*
- * Add to the users of an object that has some, which the caller sees to.
- *
- * No user can saturate the refcount. A step is checked against
- * REFOBJ_USERS_MAX = 2^29 first; between the check and the addition other tasks
- * may add what they checked. A lockless step adds at most 2^8, and there are at
- * most PID_MAX_LIMIT = 2^22 tasks to be caught there: 2^30 together. A larger
- * step, of at most 2^16, is checked and added under the object's lock, so there
- * is one of those. Edges add one each and are not refused, so that an object that
- * was activated has what it needs; from less than 2^23 objects as many may come.
- * 2^29 + 2^30 + 2^16 + 2^23 is less than INT_MAX, where refcount_t saturates;
- * <linux/refcount.h> argues likewise for the values beyond. The sums of a session
- * are bounded by @users, so they cannot wrap either.
- *
- * Who was overtaken takes his step back and is refused. Meanwhile the value is
- * above the maximum, which nobody is shown.
+ * Add to the users of an object that has some, which the caller sees to; see
+ * refobj_users_add_held() for why none can saturate the refcount. Edges add one each
+ * and are not refused, so that an object that was activated has what it needs.
  */
 static int refobj_users_add(struct refobj *object, u32 n, bool edge)
 {
@@ -288,44 +265,42 @@ static int refobj_users_add(struct refobj *object, u32 n, bool edge)
 }
 
 /**
- * refobj_users_add_held() - take references where some are held
+ * __refobj_users_add_many() - refobj_users_add_held() of more than a lockless step
  * @object: the object
  * @n: how many, at most REFOBJ_COUNT_MAX
  *
- * Context: under the lock of a session that holds a reference, which keeps the
- * users from zero.
- *
  * Return: 0, or -EOVERFLOW.
  */
-int refobj_users_add_held(struct refobj *object, u32 n)
+int __refobj_users_add_many(struct refobj *object, u32 n)
 {
 	int err;
 
-	if (n <= REFOBJ_LOCKLESS_MAX) {
-		err = refobj_users_add(object, n, false);
-	} else {
-		spin_lock(&object->lock);
-		err = refobj_users_add(object, n, false);
-		spin_unlock(&object->lock);
-	}
+	spin_lock(&object->lock);
+	err = refobj_users_add(object, n, false);
+	spin_unlock(&object->lock);
 	if (!err)
 		refobj_users_moved(object, U32_MAX, REFOBJ_CAUSE_ACQUIRE);
 	return err;
 }
 
 /**
- * refobj_users_sub_held() - drop references where some remain held
+ * __refobj_users_added() - what is seldom left to do after a lockless addition
  * @object: the object
- * @n: how many
+ * @n: how many were added
+ * @users: what there are now
  *
- * Context: under the lock of a session that holds more than @n.
+ * Return: 0, or -EOVERFLOW: others were faster, and it is undone. Meanwhile the value
+ * was above the maximum, which nobody is shown.
  */
-void refobj_users_sub_held(struct refobj *object, u32 n)
+int __refobj_users_added(struct refobj *object, u32 n, u32 users)
 {
-	int old;
-
-	WARN_ON_ONCE(__refcount_sub_and_test(n, &object->users, &old));
-	refobj_users_moved(object, old - n, REFOBJ_CAUSE_RELEASE);
+	if (users > REFOBJ_USERS_MAX) {
+		WARN_ON_ONCE(refcount_sub_and_test(n, &object->users));
+		return -EOVERFLOW;
+	}
+	refobj_note_peak(object, users);
+	refobj_users_moved(object, U32_MAX, REFOBJ_CAUSE_ACQUIRE);
+	return 0;
 }
 
 /*

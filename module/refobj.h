@@ -108,6 +108,9 @@ struct seq_file;
 /* Entries dropped, or holders passed, under one hold of a lock. */
 #define REFOBJ_BATCH		64
 
+/* Operations of SUBMIT that are on the stack, and done under one hold of a lock. */
+#define REFOBJ_SUBMIT_BATCH	43
+
 enum refobj_quota {
 	REFOBJ_QUOTA_OBJECTS,
 	REFOBJ_QUOTA_REFERENCES,
@@ -558,9 +561,8 @@ struct refobj *refobj_object_create(struct refobj_session *session,
 void refobj_object_discard(struct refobj *object);
 bool refobj_get_unless_zero(struct refobj *object);
 void refobj_put(struct refobj *object);
-u32 refobj_users(const struct refobj *object);
-int refobj_users_add_held(struct refobj *object, u32 n);
-void refobj_users_sub_held(struct refobj *object, u32 n);
+int __refobj_users_add_many(struct refobj *object, u32 n);
+int __refobj_users_added(struct refobj *object, u32 n, u32 users);
 int refobj_hold_locked(struct refobj *object, struct refobj_mark *holder,
 		       u32 n, u32 how, const struct refobj_act *act);
 int refobj_unhold_locked(struct refobj *object, struct refobj_mark *holder,
@@ -671,6 +673,8 @@ int refobj_session_acquire(struct refobj_session *session, u64 id,
 int refobj_session_publish(struct refobj_session *session,
 			   struct refobj *object, u32 n);
 int refobj_session_release(struct refobj_session *session, u64 id, u32 n);
+u32 refobj_session_run_held(struct refobj_session *session,
+			    struct refobj_op *ops, u32 n);
 int refobj_session_release_all(struct refobj_session *session);
 int refobj_session_set_why(struct refobj_session *session, u64 id,
 			   const char *text);
@@ -768,6 +772,72 @@ static inline void refobj_users_moved(struct refobj *object, u32 low, u32 cause)
 	smp_mb__after_atomic();	/* see above */
 	if (unlikely(READ_ONCE(object->attention)))
 		refobj_tell_users(object, low, cause);
+}
+
+/**
+ * refobj_users() - the users of an object
+ * @object: the object
+ *
+ * Return: the number; see refobj_users_add_held() for why it is capped.
+ */
+static inline u32 refobj_users(const struct refobj *object)
+{
+	return min_t(u32, refcount_read(&object->users), REFOBJ_USERS_MAX);
+}
+
+/**
+ * refobj_users_add_held() - take references where some are held
+ * @object: the object
+ * @n: how many, at most REFOBJ_COUNT_MAX
+ *
+ * No user can saturate the refcount. A step is checked against
+ * REFOBJ_USERS_MAX = 2^29 first; between the check and the addition other tasks
+ * may add what they checked. A lockless step adds at most 2^8, and there are at
+ * most PID_MAX_LIMIT = 2^22 tasks to be caught there: 2^30 together. A larger
+ * step, of at most 2^16, is checked and added under the object's lock, so there
+ * is one of those. Edges add one each and are not refused; from less than 2^23
+ * objects as many may come. 2^29 + 2^30 + 2^16 + 2^23 is less than INT_MAX, where
+ * refcount_t saturates; <linux/refcount.h> argues likewise for the values beyond.
+ * The sums of a session are bounded by @users, so they cannot wrap either.
+ *
+ * Context: under the lock of a session that holds a reference, which keeps the
+ * users from zero.
+ *
+ * Return: 0, or -EOVERFLOW.
+ */
+static __always_inline int refobj_users_add_held(struct refobj *object, u32 n)
+{
+	u32 users;
+	int old;
+
+	if (unlikely(n > REFOBJ_LOCKLESS_MAX))
+		return __refobj_users_add_many(object, n);
+	if (unlikely(refcount_read(&object->users) > REFOBJ_USERS_MAX - n))
+		return -EOVERFLOW;
+	if (WARN_ON_ONCE(!__refcount_add_not_zero(n, &object->users, &old)))
+		return -ESTALE;
+	smp_mb__after_atomic();	/* see refobj_users_moved() */
+	users = old + n;
+	/* The peak is never above the maximum. */
+	if (unlikely(users > READ_ONCE(object->users_peak) ||
+		     READ_ONCE(object->attention)))
+		return __refobj_users_added(object, n, users);
+	return 0;
+}
+
+/**
+ * refobj_users_sub_held() - drop references where some remain held
+ * @object: the object
+ * @n: how many
+ *
+ * Context: under the lock of a session that holds more than @n.
+ */
+static __always_inline void refobj_users_sub_held(struct refobj *object, u32 n)
+{
+	int old;
+
+	WARN_ON_ONCE(__refcount_sub_and_test(n, &object->users, &old));
+	refobj_users_moved(object, old - n, REFOBJ_CAUSE_RELEASE);
 }
 
 /*

@@ -34,7 +34,7 @@ static atomic64_t refobj_last_session = ATOMIC64_INIT(0);
  * of a uid share: what a session releases it keeps charged, up to a bound, for
  * what it acquires next.
  */
-static int session_charge(struct refobj_session *s, u32 n)
+static __always_inline int session_charge(struct refobj_session *s, u32 n)
 {
 	int err;
 
@@ -431,9 +431,25 @@ static noinline int session_claim(struct refobj_session *s, struct refobj_entry 
 	return claimed ? REFOBJ_BUILDER : 0;
 }
 
-/* Take more of what the session holds already. */
-static int session_acquire_held(struct refobj_session *s,
-				struct refobj_entry *e, u32 n, u32 how)
+/* Out of the way of what is not traced. */
+static noinline void session_trace_acquire(struct refobj_session *s,
+					   struct refobj_entry *e, u32 n)
+{
+	trace_refobj_acquire(e->object, REFOBJ_HOLDER_SESSION, s->id, n, 0,
+			     REFOBJ_CAUSE_ACQUIRE);
+}
+
+static noinline void session_trace_release(struct refobj_session *s,
+					   struct refobj_entry *e, u32 n)
+{
+	trace_refobj_release(e->object, REFOBJ_HOLDER_SESSION, s->id, n, n,
+			     REFOBJ_CAUSE_RELEASE);
+}
+
+/* Take more of what the session holds already; the caller adds to its sum. */
+static __always_inline int session_acquire_held(struct refobj_session *s,
+						struct refobj_entry *e, u32 n,
+						u32 how)
 {
 	int err;
 
@@ -446,10 +462,8 @@ static int session_acquire_held(struct refobj_session *s,
 		return err;
 	}
 	WRITE_ONCE(e->count, e->count + n);
-	s->references += n;
-	refobj_count(references_acquired, n);
-	trace_refobj_acquire(e->object, REFOBJ_HOLDER_SESSION, s->id, n, 0,
-			     REFOBJ_CAUSE_ACQUIRE);
+	if (trace_refobj_acquire_enabled())
+		session_trace_acquire(s, e, n);
 	return unlikely(how & REFOBJ_HOLD_BUILD) ? session_claim(s, e) : 0;
 }
 
@@ -532,6 +546,10 @@ int refobj_session_acquire(struct refobj_session *session, u64 id,
 			ret = session_acquire_held(session, e, n, how);
 		else
 			ret = -EPROTOTYPE;
+		if (e && ret >= 0) {
+			session->references += n;
+			refobj_count(references_acquired, n);
+		}
 		xa_unlock(&session->entries);
 
 		if (!e) {
@@ -634,6 +652,17 @@ unlock:
 	return err;
 }
 
+/* Drop some of what the session holds, and keep some; the caller mends its sum. */
+static __always_inline void session_release_held(struct refobj_session *s,
+						 struct refobj_entry *e, u32 n)
+{
+	WRITE_ONCE(e->count, e->count - n);
+	session_uncharge(s, n);
+	if (trace_refobj_release_enabled())
+		session_trace_release(s, e, n);
+	refobj_users_sub_held(e->object, n);
+}
+
 /* Drop all references on an object, as the session's own doing. */
 static noinline int session_release_entry(struct refobj_session *s,
 					  struct refobj_entry *e)
@@ -671,12 +700,8 @@ int refobj_session_release(struct refobj_session *session, u64 id, u32 n)
 		return -ERANGE;
 	}
 	if (n && n < count) {
-		WRITE_ONCE(e->count, count - n);
+		session_release_held(session, e, n);
 		session->references -= n;
-		session_uncharge(session, n);
-		trace_refobj_release(e->object, REFOBJ_HOLDER_SESSION,
-				     session->id, n, n, REFOBJ_CAUSE_RELEASE);
-		refobj_users_sub_held(e->object, n);
 		xa_unlock(&session->entries);
 		refobj_count(references_released, n);
 		return 0;
@@ -687,6 +712,60 @@ int refobj_session_release(struct refobj_session *session, u64 id, u32 n)
 	session_free_entry(session, e);
 	refobj_count(references_released, count);
 	return last;
+}
+
+/**
+ * refobj_session_run_held() - carry out operations on what is held
+ * @session: whose
+ * @ops: them; @result is set
+ * @n: how many, 1 to REFOBJ_SUBMIT_BATCH
+ *
+ * Return: how many were done. The next takes more than a step from and to some
+ * references that the session has on the object: it is invalid, or to be refused, or
+ * makes or drops a holder.
+ */
+u32 refobj_session_run_held(struct refobj_session *session,
+			    struct refobj_op *ops, u32 n)
+{
+	const struct refobj_op *end = ops + n;
+	u32 acquired = 0, released = 0, releases = 0, done;
+	struct refobj_entry *e = NULL;
+	struct refobj_op *op = ops;
+	u64 id = ~ops->id;	/* so that it is looked for */
+
+	xa_lock(&session->entries);
+	for (; op != end; op++) {
+		/* Zero, which is no count, wraps. */
+		if (op->flags || op->count - 1 >= REFOBJ_COUNT_MAX)
+			break;
+		if (op->id != id) {
+			id = op->id;
+			e = session_find(session, id);
+			if (!e)
+				break;
+		}
+		if (op->op == REFOBJ_OP_ACQUIRE) {
+			if (session_acquire_held(session, e, op->count, 0))
+				break;
+			acquired += op->count;
+		} else if (op->op == REFOBJ_OP_RELEASE && op->count < e->count) {
+			session_release_held(session, e, op->count);
+			released += op->count;
+			releases++;
+		} else {
+			break;
+		}
+		op->result = 0;
+	}
+	session->references += acquired;
+	session->references -= released;
+	xa_unlock(&session->entries);
+	done = op - ops;
+	refobj_count(references_acquired, acquired);
+	refobj_count(acquires, done - releases);
+	refobj_count(releases, releases);
+	refobj_count(references_released, released);
+	return done;
 }
 
 /*

@@ -92,6 +92,13 @@ ASSERT_OFFSET(refobj_import, fd, 8);
 ASSERT_OFFSET(refobj_import, count, 12);
 ASSERT_OFFSET(refobj_import, id, 16);
 ASSERT_OFFSET(refobj_adopt, flags, 4);
+ASSERT_OFFSET(refobj_op, flags, 4);
+ASSERT_OFFSET(refobj_op, id, 8);
+ASSERT_OFFSET(refobj_op, count, 16);
+ASSERT_OFFSET(refobj_op, result, 20);
+ASSERT_OFFSET(refobj_submit, ops, 8);
+ASSERT_OFFSET(refobj_submit, count, 16);
+ASSERT_OFFSET(refobj_submit, op_size, 20);
 
 #define NEW_NAME	"abi-new"
 #define HELD_NAME	"abi-held"
@@ -116,6 +123,7 @@ struct world {
 	__u64 needed;		/* persistent, by @filled */
 	struct refobj_holder records[4];
 	struct refobj_condition condition;
+	struct refobj_op ops[2];
 	char value[64];
 };
 
@@ -249,6 +257,50 @@ static void build_wait(struct world *w, void *arg)
 		.conditions = (uintptr_t)&w->condition, .count = 1,
 		.condition_size = sizeof(w->condition),
 	};
+}
+
+static void build_submit(struct world *w, void *arg)
+{
+	w->ops[0] = (struct refobj_op) {
+		.op = REFOBJ_OP_ACQUIRE, .id = w->held, .count = 2,
+	};
+	w->ops[1] = (struct refobj_op) {
+		.op = REFOBJ_OP_RELEASE, .id = w->held, .count = 1,
+	};
+	*(struct refobj_submit *)arg = (struct refobj_submit) {
+		.ops = (uintptr_t)w->ops, .count = 2, .op_size = sizeof(w->ops[0]),
+	};
+}
+
+static int damage_submit(struct world *w, void *arg, unsigned int which)
+{
+	struct refobj_submit *a = arg;
+
+	switch (which) {
+	case 0:
+		a->ops = 0;
+		return -EFAULT;
+	case 1:
+		a->count = 0;
+		return -EINVAL;
+	case 2:
+		a->count = REFOBJ_SUBMIT_MAX + 1;
+		return -EINVAL;
+	case 3:
+		a->count = UINT32_MAX;
+		return -EINVAL;
+	case 4:
+		a->op_size = sizeof(w->ops[0]) - 8;
+		return -EINVAL;
+	case 5:
+		a->op_size = sizeof(w->ops[0]) + 8;
+		return -EINVAL;
+	case 6:
+		a->op_size = 0;
+		return -EINVAL;
+	default:
+		return 0;
+	}
 }
 
 static int damage_wait(struct world *w, void *arg, unsigned int which)
@@ -956,6 +1008,18 @@ FIXTURE_VARIANT_ADD(abi, adopt) {
 		.min = sizeof(struct refobj_adopt),
 		.flags = REFOBJ_ADOPT_NOBODY,
 		.build = build_nothing,
+	},
+};
+
+FIXTURE_VARIANT_ADD(abi, submit) {
+	.c = {
+		.cmd = REFOBJ_IOC_SUBMIT,
+		.min = sizeof(struct refobj_submit),
+		.flags = REFOBJ_SUBMIT_ALL,
+		.changes = true,
+		.result = 2,
+		.build = build_submit,
+		.damage = damage_submit,
 	},
 };
 
@@ -1800,7 +1864,7 @@ TEST(number_out_of_the_table_is_no_command)
 	if (fd == -ENOENT)
 		SKIP(return, "no " REFOBJ_DEV ": load refobj.ko");
 	ASSERT_LE(0, fd);
-	for (nr = _IOC_NR(REFOBJ_IOC_ADOPT) + 1; nr < 256; nr++)
+	for (nr = _IOC_NR(REFOBJ_IOC_SUBMIT) + 1; nr < 256; nr++)
 		for (dir = 0; dir < 4; dir++) {
 			EXPECT_EQ(-ENOTTY,
 				  ro_ioctl(fd, _IOC(dir, REFOBJ_IOC_MAGIC, nr,

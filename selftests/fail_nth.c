@@ -540,6 +540,25 @@ static int do_wait_build(struct world *w)
 	return wait_for(w->s, &c, 1, 0);
 }
 
+/* The one that makes a holder; the one before it needs nothing. */
+static int do_submit(struct world *w)
+{
+	struct refobj_op op[] = {
+		{ .op = REFOBJ_OP_ACQUIRE, .id = w->held, .count = 1 },
+		{ .op = REFOBJ_OP_ACQUIRE, .id = w->idle, .count = 1 },
+		{ .op = REFOBJ_OP_RELEASE, .id = w->held, .count = 1 },
+	};
+	struct refobj_submit a = {
+		.size = sizeof(a), .flags = REFOBJ_SUBMIT_ALL,
+		.ops = (uintptr_t)op, .count = 3, .op_size = sizeof(op[0]),
+	};
+	int ret = ro_ioctl(w->s, REFOBJ_IOC_SUBMIT, &a);
+
+	if (ret != 3 || op[0].result || op[2].result)
+		return ret < 0 ? ret : -EPROTO;
+	return op[1].result;
+}
+
 static int do_publish(struct world *w)
 {
 	struct refobj_payload a = { .size = sizeof(a), .id = w->building };
@@ -1037,6 +1056,7 @@ CALL(unlink, 0, CHANGES);
 CALL(export, 0, CHANGES);
 CALL(import_new, 0, CHANGES);
 CALL(import_held, 0, CHANGES);
+CALL(submit, 1, CHANGES);
 CALL(adopt, 0);
 CALL(adopt_nobody, 0);
 CALL(objfd_poll, 0, CHANGES);

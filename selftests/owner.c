@@ -534,6 +534,7 @@ static const struct {
 	COMMAND(EXPORT, refobj_export),
 	COMMAND(IMPORT, refobj_import),
 	COMMAND(ADOPT, refobj_adopt),
+	COMMAND(SUBMIT, refobj_submit),
 };
 
 TEST_F(owner, revoked_session_answers_nothing)

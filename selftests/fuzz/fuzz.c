@@ -72,10 +72,10 @@
 enum op {
 	INFO, CREATE, ATTACH, LOOKUP, ACQUIRE, RELEASE, RELEASE_ALL, STAT, HOLDERS,
 	DESTROY, SET_WHY, WATCH, WAIT, PUBLISH, SET_PAYLOAD, GET_PAYLOAD, SET_VALUE, GET_VALUE,
-	LINK, UNLINK, EXPORT, IMPORT, ADOPT, RAW, OPEN, CLOSE, DUP, SEND, RECV, POKE, FDINFO,
+	LINK, UNLINK, EXPORT, IMPORT, ADOPT, SUBMIT, RAW, OPEN, CLOSE, DUP, SEND, RECV, POKE, FDINFO,
 	DEBUGFS_READ, QUOTA, CROWD_IN, FORK, ALARM, SLEEP, READ, OPS,
 
-	LAST_COMMAND = ADOPT,
+	LAST_COMMAND = SUBMIT,
 };
 
 struct call {
@@ -153,6 +153,7 @@ static const struct {
 	[EXPORT]	= { "export", IOCTL | ID | TO | FLAGS, 5, COMMAND(EXPORT, 16) },
 	[IMPORT]	= { "import", IOCTL | ID | TO | N | FLAGS, 4, COMMAND(IMPORT, 24) },
 	[ADOPT]		= { "adopt", IOCTL | FLAGS, 2, COMMAND(ADOPT, 8) },
+	[SUBMIT]	= { "submit", IOCTL | ID | TO | N | M | FLAGS, 9, COMMAND(SUBMIT, 24) },
 	[RAW]		= { "raw", FD | ID | PTR | N | M | X | ASYNC, 3, 0, 0 },
 	[OPEN]		= { "open", FD | FLAGS | FAIL, 8, 0, 0 },
 	[CLOSE]		= { "close", FD | ASYNC, 5, 0, 0 },
@@ -541,7 +542,7 @@ static void choose_field(struct call *call, unsigned int field)
 			call->n = one_in(8) ? below(~0U) : one_in(4) ? 1U << below(9) :
 				  one_in(4) ? 0 : one_in(2) ? REFOBJ_WATCH_ALL :
 							      REFOBJ_WATCH_DEFAULT;
-		else if (call->op == WAIT)
+		else if (call->op == WAIT || call->op == SUBMIT)
 			*(field == N ? &call->n : &call->m) =
 				one_in(8) ? numbers[below(ARRAY_SIZE(numbers))] : below(128);
 		else if (call->op == SET_VALUE && field == M)
@@ -879,6 +880,7 @@ union args {
 	struct refobj_value value;
 	struct refobj_link link;
 	struct refobj_import import;
+	struct refobj_submit submit;
 	char bytes[8192];
 };
 
@@ -930,11 +932,36 @@ static void fill_wait(struct runner *r, const struct call *call, struct refobj_w
 	a->timeout_ns = waits_us[time] ? now_ns() + 1000 * waits_us[time] : time;
 }
 
+/* Some that acquire, some that release, and some that are nothing of the kind. */
+static void fill_submit(struct runner *r, const struct call *call, struct refobj_submit *a)
+{
+	unsigned int count = call->m < 128 ? 1 + call->m : call->m % 5000, i;
+	char *at = array(r, call);
+
+	for (i = 0; i < count && at + sizeof(struct refobj_op) <= r->records + ROOM; i++) {
+		uint32_t x = mix(call->n + i);
+		struct refobj_op op = {
+			.op = x % 64 ? 1 + x % 2 : x >> 20,
+			.id = resolve((call->id + (x >> 8) % 3 * call->to) % (SLOTS + 4)),
+			.count = (x >> 12) % 64 ? 1 + (x >> 16) % 4 : call->n,
+		};
+
+		if (x % 16 == 1)
+			op.flags = x >> 28;
+		memcpy(at, &op, sizeof(op));
+		at += sizeof(op);
+	}
+	a->ops = (uintptr_t)array(r, call);
+	a->count = count;
+	a->op_size = call->m == 63 ? 16 : sizeof(struct refobj_op);
+}
+
 static void fill(struct runner *r, const struct call *call, union args *a)
 {
 	memset(a, 0, sizeof(*a));
 	a->head.flags = call->flags;
-	if (call->op > ATTACH && call->op != WAIT && call->op != IMPORT && call->op != ADOPT)
+	if (call->op > ATTACH && call->op != WAIT && call->op != IMPORT && call->op != ADOPT &&
+	    call->op != SUBMIT)
 		a->head.id = resolve(call->id);
 	switch (call->op) {
 	case CREATE:
@@ -983,6 +1010,9 @@ static void fill(struct runner *r, const struct call *call, union args *a)
 		break;
 	case WAIT:
 		fill_wait(r, call, &a->wait);
+		break;
+	case SUBMIT:
+		fill_submit(r, call, &a->submit);
 		break;
 	case PUBLISH:
 		if (call->flags & REFOBJ_PUBLISH_FILE)

@@ -113,6 +113,8 @@
 #define REFOBJ_LINGER_MAX	86400000U
 /* The most conditions that one call waits for. */
 #define REFOBJ_WAIT_MAX		64
+/* The most operations that one call of SUBMIT carries out. */
+#define REFOBJ_SUBMIT_MAX	4096
 /* The most watches that an object can have: %EDQUOT beyond. */
 #define REFOBJ_WATCHES_MAX	4096
 
@@ -199,6 +201,9 @@ enum refobj_holder_kind {
 
 /* SET_VALUE only: if the value's version is still @version. */
 #define REFOBJ_VALUE_IF		(1U << 0)
+
+/* SUBMIT only: go on after an operation that was refused. */
+#define REFOBJ_SUBMIT_ALL	(1U << 0)
 
 /* ADOPT only: the session belongs to nobody, and lives as long as its file. */
 #define REFOBJ_ADOPT_NOBODY	(1U << 0)
@@ -318,6 +323,7 @@ struct refobj_event {
 #define REFOBJ_FEATURE_EDGES	(1U << 4)	/* LINK */
 #define REFOBJ_FEATURE_FDS	(1U << 5)	/* EXPORT, IMPORT */
 #define REFOBJ_FEATURE_OWNER	(1U << 6)	/* owner-bound sessions, ADOPT */
+#define REFOBJ_FEATURE_SUBMIT	(1U << 7)
 
 /*
  * Mode bits, as of a file, checked with the credentials that opened the
@@ -943,6 +949,60 @@ struct refobj_adopt {
 	__u32 flags;
 };
 
+/**
+ * enum refobj_op_code - what SUBMIT carries out
+ * @REFOBJ_OP_ACQUIRE: as ACQUIRE does, whatever the object's type
+ * @REFOBJ_OP_RELEASE: as RELEASE does
+ */
+enum refobj_op_code {
+	REFOBJ_OP_ACQUIRE	= 1,
+	REFOBJ_OP_RELEASE	= 2,
+};
+
+/**
+ * struct refobj_op - one of the operations of REFOBJ_IOC_SUBMIT
+ * @op: in: &enum refobj_op_code
+ * @flags: in: as those of &struct refobj_acquire, or 0
+ * @id: in: the object
+ * @count: in: references, 1 to REFOBJ_COUNT_MAX
+ * @result: out: what ACQUIRE or RELEASE would have returned; a negative errno is
+ *	an operation that was refused and has changed nothing
+ */
+struct refobj_op {
+	__u32 op;
+	__u32 flags;
+	__u64 id;
+	__u32 count;
+	__s32 result;
+};
+
+/**
+ * struct refobj_submit - argument of REFOBJ_IOC_SUBMIT
+ * @size: sizeof(struct refobj_submit)
+ * @flags: in: REFOBJ_SUBMIT_ALL or 0
+ * @ops: in: pointer to @count operations, which must be writable
+ * @count: in: 1 to REFOBJ_SUBMIT_MAX
+ * @op_size: in: sizeof(struct refobj_op)
+ *
+ * Carries out operations, one after the other, each as a call of its own would
+ * be: others may come in between. It ends after the first that is refused, unless
+ * told to go on. It may end earlier, but not before the first, when a signal comes
+ * or when it meets memory that is not there or cannot be written; so who wants all
+ * of them done submits the rest again.
+ *
+ * Return: how many operations were tried, at least 1: exactly so many, from the
+ * first on, have a result, which is in @result unless the caller takes that memory
+ * away meanwhile. What the rest holds as @result is unspecified. Errors: those of
+ * every command, before anything was tried.
+ */
+struct refobj_submit {
+	__u32 size;
+	__u32 flags;
+	__u64 ops;
+	__u32 count;
+	__u32 op_size;
+};
+
 #define REFOBJ_IOC_INFO		_IOWR(REFOBJ_IOC_MAGIC, 0x00, struct refobj_info)
 #define REFOBJ_IOC_CREATE	_IOWR(REFOBJ_IOC_MAGIC, 0x01, struct refobj_create)
 #define REFOBJ_IOC_ATTACH	_IOWR(REFOBJ_IOC_MAGIC, 0x02, struct refobj_attach)
@@ -966,6 +1026,7 @@ struct refobj_adopt {
 #define REFOBJ_IOC_EXPORT	_IOW(REFOBJ_IOC_MAGIC, 0x14, struct refobj_export)
 #define REFOBJ_IOC_IMPORT	_IOWR(REFOBJ_IOC_MAGIC, 0x15, struct refobj_import)
 #define REFOBJ_IOC_ADOPT	_IOW(REFOBJ_IOC_MAGIC, 0x16, struct refobj_adopt)
+#define REFOBJ_IOC_SUBMIT	_IOW(REFOBJ_IOC_MAGIC, 0x17, struct refobj_submit)
 
 /* The layout is the same for 32 and 64 bit; a change of any size is an error. */
 #ifdef __cplusplus
@@ -998,5 +1059,7 @@ REFOBJ_ASSERT_SIZE(refobj_link, 24);
 REFOBJ_ASSERT_SIZE(refobj_export, 16);
 REFOBJ_ASSERT_SIZE(refobj_import, 24);
 REFOBJ_ASSERT_SIZE(refobj_adopt, 8);
+REFOBJ_ASSERT_SIZE(refobj_op, 24);
+REFOBJ_ASSERT_SIZE(refobj_submit, 24);
 
 #endif /* _UAPI_LINUX_REFOBJ_H */
