@@ -297,6 +297,7 @@ TEST_F(library, fork_does_not_share_the_session)
 		LIB_EXPECT(-ECHILD, refobj_acquire(self->s, id, 1));
 		LIB_EXPECT(-ECHILD, refobj_release(self->s, id, 1));
 		LIB_EXPECT(-ECHILD, refobj_release_all(self->s, 0));
+		LIB_EXPECT(-ECHILD, (int)refobj_submit(self->s, NULL, 1, 0));
 		LIB_EXPECT(-ECHILD, refobj_stat(self->s, id, &st));
 		LIB_EXPECT(-ECHILD, refobj_next(self->s, &st));
 		LIB_EXPECT(-ECHILD, refobj_holders(self->s, id, &records));
@@ -740,6 +741,219 @@ TEST_F(library, handle_drops_once_for_many_threads)
 			ASSERT_EQ(0, pthread_join(thread[i], NULL));
 		ASSERT_EQ(100, lib_users(self->s, id));
 	}
+}
+
+TEST_F(library, submit)
+{
+	static struct refobj_op op[REFOBJ_SUBMIT_MAX + 100];
+	const size_t many = RO_ARRAY_SIZE(op);
+	uint64_t id;
+	size_t i;
+
+	ASSERT_EQ(1, refobj_create(self->s, NULL, NULL, 1, &id));
+	for (i = 0; i < many; i++)
+		op[i] = (struct refobj_op) {
+			.op = REFOBJ_OP_ACQUIRE, .id = id, .count = 1,
+		};
+	EXPECT_EQ(many, refobj_submit(self->s, op, many, 0));
+	EXPECT_EQ(1 + many, lib_users(self->s, id));
+	op[7].id = 0;
+	EXPECT_EQ(8, refobj_submit(self->s, op, many, 0));
+	EXPECT_EQ(8 + many, lib_users(self->s, id));
+	EXPECT_EQ(-ENOENT, op[7].result);
+	EXPECT_EQ(many, refobj_submit(self->s, op, many, REFOBJ_SUBMIT_ALL));
+	EXPECT_EQ(7 + 2 * many, lib_users(self->s, id));
+	/* the last of a call to the kernel, and more would follow */
+	op[7].id = id;
+	op[REFOBJ_SUBMIT_MAX - 1].id = 0;
+	EXPECT_EQ(REFOBJ_SUBMIT_MAX, refobj_submit(self->s, op, many, 0));
+	EXPECT_EQ(-EINVAL, refobj_submit(self->s, op, 0, 0));
+	EXPECT_EQ(-EFAULT, refobj_submit(self->s, NULL, 1, 0));
+	EXPECT_EQ(-EOPNOTSUPP, refobj_submit(self->s, op, 1, 1U << 31));
+	EXPECT_EQ(6 + 2 * many + REFOBJ_SUBMIT_MAX, lib_users(self->s, id));
+}
+
+/* The kernel counts one for all, and knows when it goes. */
+TEST_F(library, shared_handle)
+{
+	struct refobj_attr attr = { .flags = REFOBJ_PERSISTENT };
+	struct refobj_shared *shared;
+	struct refobj_holder *records;
+	uint64_t id;
+	int i;
+
+	ASSERT_EQ(0, refobj_create(self->s, NULL, &attr, 0, &id));
+	ASSERT_EQ(0, refobj_shared_open(&shared, self->s, id));
+	EXPECT_EQ(0, lib_users(self->s, id));
+	EXPECT_EQ(-ERANGE, refobj_shared_put(shared));
+	EXPECT_EQ(1, refobj_shared_get(shared));
+	for (i = 0; i < 100; i++)
+		EXPECT_EQ(0, refobj_shared_get(shared));
+	ASSERT_EQ(1, refobj_holders(self->s, id, &records));
+	EXPECT_EQ(1, records->count);
+	EXPECT_EQ(getpid(), records->pid);
+	free(records);
+	for (i = 0; i < 100; i++)
+		EXPECT_EQ(0, refobj_shared_put(shared));
+	EXPECT_EQ(1, lib_users(self->s, id));
+	EXPECT_EQ(1, refobj_shared_put(shared));
+	EXPECT_EQ(-ERANGE, refobj_shared_put(shared));
+	EXPECT_EQ(0, lib_users(self->s, id));
+
+	/* what is held goes with the handle */
+	EXPECT_EQ(1, refobj_shared_get(shared));
+	EXPECT_EQ(0, refobj_shared_get(shared));
+	EXPECT_EQ(1, refobj_shared_close(shared));
+	EXPECT_EQ(0, lib_users(self->s, id));
+	EXPECT_EQ(0, refobj_shared_close(NULL));
+
+	/* the errors are the kernel's */
+	ASSERT_EQ(0, refobj_shared_open(&shared, self->s, id));
+	EXPECT_EQ(1, refobj_shared_get(shared));
+	EXPECT_EQ(1, refobj_release_all(self->s, id));
+	EXPECT_EQ(-ERANGE, refobj_shared_put(shared));
+	EXPECT_EQ(0, refobj_destroy(self->s, id));
+	EXPECT_EQ(-ESTALE, refobj_shared_get(shared));
+	EXPECT_EQ(0, refobj_shared_close(shared));
+}
+
+TEST_F(library, shared_handle_at_its_maximum)
+{
+	struct refobj_shared *shared;
+	uint64_t id;
+
+	ASSERT_EQ(1, refobj_create(self->s, NULL, NULL, 1, &id));
+	ASSERT_EQ(0, refobj_shared_open(&shared, self->s, id));
+	EXPECT_EQ(0, refobj_shared_get(shared));
+	shared->count = REFOBJ_SHARED_MAX - 1;
+	EXPECT_EQ(0, refobj_shared_get(shared));
+	EXPECT_EQ(-EOVERFLOW, refobj_shared_get(shared));
+	EXPECT_EQ(REFOBJ_SHARED_MAX, shared->count);
+	EXPECT_EQ(0, refobj_shared_put(shared));
+	EXPECT_EQ(0, refobj_shared_put(shared));
+	EXPECT_EQ(REFOBJ_SHARED_MAX - 2, shared->count);
+	EXPECT_EQ(2, lib_users(self->s, id));
+	EXPECT_EQ(0, refobj_shared_close(shared));
+	EXPECT_EQ(1, lib_users(self->s, id));
+}
+
+/* A child neither holds what its parent does, nor drops it. */
+TEST_F(library, shared_handle_after_fork)
+{
+	struct refobj_shared *shared;
+	struct refobj_session *s;
+	struct ro_pipe pipe;
+	pid_t pid, child;
+	uint64_t id;
+
+	ASSERT_EQ(1, refobj_create(self->s, NULL, NULL, 1, &id));
+	ASSERT_EQ(0, ro_pipe_open(&pipe));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		struct ro_pipe inner;
+
+		LIB_EXPECT(0, ro_pipe_open(&inner));
+		LIB_EXPECT(0, refobj_open(&s));
+		LIB_EXPECT(0, refobj_shared_open(&shared, s, id));
+		LIB_EXPECT(0, refobj_shared_get(shared));
+		LIB_EXPECT(0, refobj_shared_get(shared));
+		LIB_EXPECT(0, refobj_shared_get(shared));
+		child = fork();
+		if (!child) {
+			LIB_EXPECT(-ECHILD, refobj_shared_get(shared));
+			LIB_EXPECT(0, refobj_shared_put(shared));
+			LIB_EXPECT(0, refobj_shared_put(shared));
+			LIB_EXPECT(-ECHILD, refobj_shared_put(shared));
+			LIB_EXPECT(0, refobj_adopt(s, 0));
+			LIB_EXPECT(0, refobj_shared_get(shared));
+			LIB_EXPECT(2, (int)shared->count);
+			ro_child_say(&inner, 0);
+			/* until told, after the parent's end */
+			LIB_EXPECT(5, ro_child_hear(&pipe));
+			LIB_EXPECT(0, refobj_shared_put(shared));
+			LIB_EXPECT(2, lib_users(s, id));
+			LIB_EXPECT(0, refobj_shared_put(shared));
+			LIB_EXPECT(1, lib_users(s, id));
+			LIB_EXPECT(0, refobj_shared_close(shared));
+			ro_child_say(&pipe, lib_failures);
+			ro_child_hear(&pipe);
+			_exit(0);
+		}
+		LIB_EXPECT(0, ro_parent_hear(&inner));
+		LIB_EXIT();
+	}
+	ASSERT_EQ(0, ro_reap(pid));
+	EXPECT_EQ(2, lib_users(self->s, id));
+	ro_parent_say(&pipe, 5);
+	EXPECT_EQ(0, ro_parent_hear(&pipe));
+	EXPECT_EQ(1, lib_users(self->s, id));
+	ro_parent_say(&pipe, 6);
+
+	/* and without an adoption it is the child's copy that goes */
+	ASSERT_EQ(0, refobj_shared_open(&shared, self->s, id));
+	EXPECT_EQ(0, refobj_shared_get(shared));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid) {
+		struct refobj_shared *other;
+
+		LIB_EXPECT(-ECHILD, refobj_shared_open(&other, self->s, id));
+		LIB_EXPECT(-ECHILD, refobj_shared_close(shared));
+		LIB_EXIT();
+	}
+	ASSERT_EQ(0, ro_reap(pid));
+	EXPECT_EQ(2, lib_users(self->s, id));
+	EXPECT_EQ(0, refobj_shared_close(shared));
+}
+
+struct sharing {
+	struct refobj_session *s;
+	struct refobj_shared *shared;
+	uint64_t id;
+	int rounds;
+	int firsts, lasts, bad;
+};
+
+static void *share(void *arg)
+{
+	struct sharing *a = arg;
+	int i, ret;
+
+	for (i = 0; i < a->rounds; i++) {
+		ret = refobj_shared_get(a->shared);
+		__atomic_fetch_add(ret < 0 ? &a->bad : &a->firsts, !!ret, __ATOMIC_RELAXED);
+		/* who holds the handle holds the object */
+		if (!(i & 15) && lib_users(a->s, a->id) != 1)
+			__atomic_fetch_add(&a->bad, 1, __ATOMIC_RELAXED);
+		ret = refobj_shared_put(a->shared);
+		__atomic_fetch_add(ret < 0 ? &a->bad : &a->lasts, !!ret, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+TEST_F(library, shared_handle_of_many_threads)
+{
+	struct refobj_attr attr = { .flags = REFOBJ_PERSISTENT };
+	struct sharing a = { .s = self->s, .rounds = ro_times(5000) };
+	struct refobj_stat stat;
+	pthread_t thread[4];
+	int i;
+
+	ASSERT_EQ(0, refobj_create(self->s, NULL, &attr, 0, &a.id));
+	ASSERT_EQ(0, refobj_shared_open(&a.shared, self->s, a.id));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, share, &a));
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_join(thread[i], NULL));
+	EXPECT_EQ(0, a.bad);
+	EXPECT_EQ(a.firsts, a.lasts);
+	EXPECT_EQ(0, refobj_stat(self->s, a.id, &stat));
+	EXPECT_EQ(0, stat.users);
+	EXPECT_EQ(a.firsts, stat.activations);
+	EXPECT_EQ(a.lasts, stat.deactivations);
+	EXPECT_EQ(0, refobj_shared_close(a.shared));
+	EXPECT_EQ(0, refobj_destroy(self->s, a.id));
 }
 
 /* S11: what can be done with a type; unknown ones are refused, or generic. */

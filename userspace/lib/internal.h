@@ -47,6 +47,7 @@ struct refobj_session {
 
 /* Lets this process be told from its children; 0 or a negative errno. */
 INTERNAL int refobj__mark_process(void);
+INTERNAL const uint64_t *refobj__process_word(void);
 INTERNAL bool refobj__is_ours(const struct refobj_session *session);
 
 /* An ioctl with the conventions of librefobj.h. */

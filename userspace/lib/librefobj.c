@@ -60,6 +60,11 @@ int refobj__mark_process(void)
 	return ret;
 }
 
+const uint64_t *refobj__process_word(void)
+{
+	return process_word;
+}
+
 bool refobj__is_ours(const struct refobj_session *session)
 {
 	return __atomic_load_n(&session->process, __ATOMIC_RELAXED) ==
@@ -298,6 +303,29 @@ int refobj_release_all(struct refobj_session *session, uint64_t id)
 	struct refobj_release_all args = { .size = sizeof(args), .id = id };
 
 	return refobj__call(session, REFOBJ_IOC_RELEASE_ALL, &args);
+}
+
+long refobj_submit(struct refobj_session *session, struct refobj_op *ops,
+		   size_t count, unsigned int flags)
+{
+	struct refobj_submit args = {
+		.size = sizeof(args), .flags = flags, .op_size = sizeof(*ops),
+	};
+	size_t done = 0;
+	int ret;
+
+	do {
+		args.ops = (uintptr_t)(ops + done);
+		args.count = count - done < REFOBJ_SUBMIT_MAX ? count - done :
+								REFOBJ_SUBMIT_MAX;
+		ret = refobj__call(session, REFOBJ_IOC_SUBMIT, &args);
+		if (ret < 0)
+			return done ? (long)done : ret;
+		done += ret;
+		/* Fewer than asked for: a refusal, a signal, or no memory. */
+	} while ((uint32_t)ret == args.count && done < count &&
+		 (flags & REFOBJ_SUBMIT_ALL || ops[done - 1].result >= 0));
+	return done;
 }
 
 static int stat_call(struct refobj_session *session, struct refobj_stat *stat,

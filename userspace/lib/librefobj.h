@@ -226,6 +226,22 @@ int refobj_release(struct refobj_session *session, uint64_t id,
 int refobj_release_all(struct refobj_session *session, uint64_t id);
 
 /**
+ * refobj_submit() - acquire and release many
+ * @session: the session
+ * @ops: what to do, one after the other; @result of each that was tried is set
+ * @count: how many, 1 or more
+ * @flags: REFOBJ_SUBMIT_ALL to go on after one that was refused
+ *
+ * Each is as a call of its own, for a fraction of its cost.
+ *
+ * Return: how many were tried: @count, or up to the one that was refused; fewer
+ * without a refusal if a signal came, or if memory of @ops is not there; a negative
+ * errno if that was so before anything was tried.
+ */
+long refobj_submit(struct refobj_session *session, struct refobj_op *ops,
+		   size_t count, unsigned int flags);
+
+/**
  * refobj_stat() - what is known of an object
  * @session: the session
  * @id: the object
@@ -629,6 +645,108 @@ int refobj_ref_open(struct refobj_ref *ref, struct refobj_session *session,
  * a negative errno if the reference was gone by other means.
  */
 int refobj_ref_close(struct refobj_ref *ref);
+
+/* The most that a shared handle counts: %-EOVERFLOW beyond. */
+#define REFOBJ_SHARED_MAX	(1U << 31)
+
+/**
+ * struct refobj_shared - one reference, that the threads of a process count
+ * @count: by how many it is held; 0: the kernel holds no reference
+ * @here: what tells this process from its children
+ * @process: the process that the handle is good in
+ *
+ * Of refobj_shared_open(). The fields are for the functions below only.
+ */
+struct refobj_shared {
+	unsigned int count;
+	const uint64_t *here;
+	uint64_t process;
+};
+
+/**
+ * refobj_shared_open() - make a handle for all threads of the process
+ * @shared: set to the handle; the caller ends it with refobj_shared_close()
+ * @session: that is to hold the reference; it must outlive the handle
+ * @id: the object
+ *
+ * For what is taken and dropped often: while anybody in the process holds the
+ * handle the kernel holds one reference for all of them, and drops it when the
+ * process dies; taking another is a step of a count in the process's own memory.
+ * Nothing is acquired yet.
+ *
+ * In a forked child it cannot be held any more, and letting go of it only counts
+ * there, until the child has adopted the session: it is good again then, with what
+ * is left of the count that it had at the fork.
+ *
+ * Return: 0; %-ENOMEM; %-ECHILD.
+ */
+int refobj_shared_open(struct refobj_shared **shared,
+		       struct refobj_session *session, uint64_t id);
+
+/**
+ * refobj_shared_close() - end a handle
+ * @shared: the handle, or NULL; no other call may be under way on it
+ *
+ * Drops the reference, if the handle is still held. In a forked child that has not
+ * adopted the session only the child's copy is freed.
+ *
+ * Return: as refobj_release() if it was held, else 0.
+ */
+int refobj_shared_close(struct refobj_shared *shared);
+
+/* The parts of what follows that call the kernel, or refuse. */
+int refobj__shared_get(struct refobj_shared *shared);
+int refobj__shared_put(struct refobj_shared *shared);
+
+/**
+ * refobj_shared_get() - hold what a handle stands for
+ * @shared: the handle
+ *
+ * As refcount_inc(), it orders nothing: who got here by other means has what he
+ * needs to see, and a first acquire is a system call.
+ *
+ * Return: 1 if this was the first acquire of all, else 0; the errors of
+ * refobj_acquire() if nobody in the process held it; %-EOVERFLOW; %-ECHILD.
+ */
+static inline int refobj_shared_get(struct refobj_shared *shared)
+{
+	unsigned int n = __atomic_load_n(&shared->count, __ATOMIC_RELAXED);
+
+	if (__atomic_load_n(shared->here, __ATOMIC_RELAXED) !=
+	    __atomic_load_n(&shared->process, __ATOMIC_RELAXED))
+		return refobj__shared_get(shared);
+	do {
+		/* The maximum is negative. */
+		if ((int)n <= 0)
+			return refobj__shared_get(shared);
+	} while (!__atomic_compare_exchange_n(&shared->count, &n, n + 1, 1,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
+	return 0;
+}
+
+/**
+ * refobj_shared_put() - let go of what a handle stands for
+ * @shared: the handle
+ *
+ * As refcount_dec_and_test(): all that was done while holding it comes before, for
+ * him who lets go last and for what happens then.
+ *
+ * Return: 1 if this was the last release of all, else 0; %-ERANGE: nobody in the
+ * process holds it; the errors of refobj_release(); %-ECHILD in a forked child for
+ * the last.
+ */
+static inline int refobj_shared_put(struct refobj_shared *shared)
+{
+	unsigned int n = __atomic_load_n(&shared->count, __ATOMIC_RELAXED);
+
+	/* In a child too, where it is the child's copy that is counted down. */
+	do {
+		if ((int)n <= 1)
+			return refobj__shared_put(shared);
+	} while (!__atomic_compare_exchange_n(&shared->count, &n, n - 1, 1,
+					      __ATOMIC_RELEASE, __ATOMIC_RELAXED));
+	return 0;
+}
 
 /* Types and what can be done with them. Opaque. */
 struct refobj_types;
