@@ -1057,7 +1057,10 @@ static int refobj_run(struct refobj_session *session, unsigned int cmd,
 
 	if (cmd == REFOBJ_IOC_ACQUIRE &&
 	    refobj_read_acquire(user, &id, &count)) {
-		ret = refobj_session_acquire(session, id, NULL, count, 0, "");
+		ret = refobj_session_acquire_held(session, id, count);
+		if (ret)
+			ret = refobj_session_acquire(session, id, NULL, count,
+						     0, "");
 		if (ret >= 0)
 			refobj_count(acquires, 1);
 		return ret;

@@ -277,7 +277,7 @@ struct refobj_why {
 /**
  * struct refobj_entry - the references of one session on one object
  * @mark: in the object's holders
- * @id: the object's
+ * @id: the object's; 0 while parked, see &refobj_session.parked
  * @object: holds a life
  * @session: whose it is
  * @why: reason, or NULL (written under the session lock)
@@ -412,6 +412,9 @@ enum refobj_drop {
  * @nr_entries: how many (protected by the session lock)
  * @slack: released references that are still charged (likewise)
  * @references: sum of the entries' counts (likewise)
+ * @parked: an entry that holds nothing, kept in @entries with its life of the object
+ *	for an acquire that comes back to it; or NULL (likewise)
+ * @parked_id: its object; the entry's own id is 0 then, so that it is not found
  * @waits: &struct refobj_waiting of its running WAITs (likewise)
  * @why: reason, or NULL (written under the session lock)
  * @process: who owns it (written under the session lock)
@@ -433,6 +436,8 @@ struct refobj_session {
 	u32 nr_entries;
 	u32 slack;
 	u64 references;
+	struct refobj_entry *parked;
+	u64 parked_id;
 	struct list_head waits;
 	struct refobj_why __rcu *why;
 	struct refobj_process __rcu *process;
@@ -667,6 +672,7 @@ struct refobj *refobj_session_find(struct refobj_session *session, u64 id,
 struct refobj_entry *refobj_session_held(struct refobj_session *session, u64 id,
 					 u32 want);
 int refobj_session_lacks(struct refobj_session *session, u64 id, int err);
+int refobj_session_acquire_held(struct refobj_session *session, u64 id, u32 n);
 int refobj_session_acquire(struct refobj_session *session, u64 id,
 			   struct refobj *object, u32 n, u32 how,
 			   const char *type);

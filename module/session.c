@@ -368,8 +368,8 @@ static void session_linked(struct refobj_session *s, struct refobj_entry *e)
 }
 
 /*
- * Unlink an entry from its object and drop its references. The caller has taken
- * it out of @s->entries and calls session_free_entry() without any lock.
+ * Unlink an entry from its object and drop its references. The caller takes it out
+ * of @s->entries and calls session_free_entry() without any lock, or parks it.
  */
 static int session_unlink(struct refobj_session *s, struct refobj_entry *e,
 			  const struct refobj_act *act)
@@ -402,6 +402,7 @@ static void session_free_why(struct refobj_session *s,
 	if (!why)
 		return;
 	refobj_uncharge(s->user, REFOBJ_QUOTA_BYTES, why->len);
+	RCU_INIT_POINTER(*slot, NULL);
 	kfree_rcu(why, rcu);
 }
 
@@ -412,6 +413,40 @@ static void session_free_entry(struct refobj_session *s, struct refobj_entry *e)
 	refobj_put(e->object);
 	session_free_why(s, &e->why);
 	kmem_cache_free(refobj_entry_cache, e);
+}
+
+/*
+ * Who drops his last reference often comes back for it. What he would have to free,
+ * and then to make again, stays where it is: for one object of each session, the one
+ * that was let go of last. It keeps the object's memory, but nothing else of it.
+ */
+static struct refobj_entry *session_park(struct refobj_session *s,
+					 struct refobj_entry *e)
+{
+	struct refobj_entry *old = s->parked;
+
+	lockdep_assert_held(&s->entries.xa_lock);
+
+	if (old)
+		__xa_erase(&s->entries, refobj_slot(s->parked_id));
+	session_free_why(s, &e->why);
+	s->parked = e;
+	s->parked_id = e->id;
+	e->id = 0;
+	return old;
+}
+
+/* Nothing is parked any more; the caller frees what was. */
+static struct refobj_entry *session_unpark(struct refobj_session *s)
+{
+	struct refobj_entry *e = s->parked;
+
+	lockdep_assert_held(&s->entries.xa_lock);
+
+	if (e)
+		__xa_erase(&s->entries, refobj_slot(s->parked_id));
+	s->parked = NULL;
+	return e;
 }
 
 /* Be the builder of what the session holds already, if one is wanted. */
@@ -467,6 +502,64 @@ static __always_inline int session_acquire_held(struct refobj_session *s,
 	return unlikely(how & REFOBJ_HOLD_BUILD) ? session_claim(s, e) : 0;
 }
 
+/* May the session become a holder of what it has found? */
+static int session_admits(struct refobj_session *s, const struct refobj *object,
+			  const char *type)
+{
+	if (!refobj_session_may(s, object, 4))
+		return -EACCES;
+	return type_matches(object, type) ? 0 : -EPROTOTYPE;
+}
+
+static u32 session_how(struct refobj_session *s, const struct refobj *object,
+		       u32 how)
+{
+	if (how & REFOBJ_HOLD_BUILD && !refobj_session_may(s, object, 2))
+		how &= ~REFOBJ_HOLD_BUILD;
+	return how;
+}
+
+/* Take the first references again; @checked: the caller has seen to permission. */
+static noinline int session_acquire_parked(struct refobj_session *s, bool checked,
+					   u32 n, u32 how, const char *type)
+{
+	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_ACQUIRE);
+	struct refobj_entry *e = s->parked;
+	struct refobj *object = e->object;
+	int ret = 0;
+
+	lockdep_assert_held(&s->entries.xa_lock);
+
+	if (s->ended)
+		return -EOWNERDEAD;
+	spin_lock(&object->lock);
+	if (object->state == REFOBJ_STATE_DEAD)
+		ret = -ESTALE;
+	else if (!checked)
+		ret = session_admits(s, object, type);
+	if (!ret)
+		ret = session_charge(s, n);
+	if (ret)
+		goto unlock;
+	/* Who looks at the holders sees it from here on. */
+	e->since_ns = ktime_get_ns();
+	e->count = n;
+	ret = refobj_hold_locked(object, &e->mark, n,
+				 session_how(s, object, how), &act);
+	if (ret < 0)
+		session_uncharge(s, n);
+unlock:
+	spin_unlock(&object->lock);
+	if (ret < 0)
+		return ret;
+	e->id = s->parked_id;
+	s->parked = NULL;
+	session_linked(s, e);
+	/* The holder has a life of its own, so this is not the last. */
+	refobj_put(object);
+	return ret;
+}
+
 /*
  * Take the first references of the session; -EBUSY if it turns out to hold. Not
  * inlined, as all that is not taking more of what is held: its locals would cost
@@ -476,7 +569,7 @@ static noinline int session_acquire_new(struct refobj_session *s,
 					struct refobj *object, u32 n, u32 how)
 {
 	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_ACQUIRE);
-	struct refobj_entry *e;
+	struct refobj_entry *e, *old;
 	int ret;
 
 	e = session_new_entry(s, object, n);
@@ -484,6 +577,7 @@ static noinline int session_acquire_new(struct refobj_session *s,
 		return -ENOMEM;
 
 	xa_lock(&s->entries);
+	old = session_unpark(s);
 	/* May drop the lock, but before it looks whether the slot is free. */
 	ret = __xa_insert(&s->entries, refobj_slot(e->id), e,
 			  GFP_KERNEL_ACCOUNT);
@@ -502,13 +596,43 @@ static noinline int session_acquire_new(struct refobj_session *s,
 	session_linked(s, e);
 	xa_unlock(&s->entries);
 	refobj_settle(s->registry);
-	return ret;
+	goto free_old;
 
 erase:
 	__xa_erase(&s->entries, refobj_slot(e->id));
 unlock:
 	xa_unlock(&s->entries);
 	kmem_cache_free(refobj_entry_cache, e);
+free_old:
+	if (old)
+		session_free_entry(s, old);
+	return ret;
+}
+
+/**
+ * refobj_session_acquire_held() - take more of what the session holds
+ * @session: for whom
+ * @id: the object
+ * @n: how many, 1 to REFOBJ_COUNT_MAX
+ *
+ * The shortest way of what is done most; refobj_session_acquire() knows all others.
+ *
+ * Return: 0, or a negative errno: to be done the other way, and told by that.
+ */
+int refobj_session_acquire_held(struct refobj_session *session, u64 id, u32 n)
+{
+	struct refobj_entry *e;
+	int ret = -ENOENT;
+
+	xa_lock(&session->entries);
+	e = session_find(session, id);
+	if (e)
+		ret = session_acquire_held(session, e, n, 0);
+	if (!ret) {
+		session->references += n;
+		refobj_count(references_acquired, n);
+	}
+	xa_unlock(&session->entries);
 	return ret;
 }
 
@@ -540,37 +664,34 @@ int refobj_session_acquire(struct refobj_session *session, u64 id,
 	for (;;) {
 		xa_lock(&session->entries);
 		e = session_find(session, id);
-		if (!e)
-			ret = -ENOENT;
-		else if (type_matches(e->object, type))
-			ret = session_acquire_held(session, e, n, how);
-		else
-			ret = -EPROTOTYPE;
-		if (e && ret >= 0) {
-			session->references += n;
-			refobj_count(references_acquired, n);
-		}
-		xa_unlock(&session->entries);
-
-		if (!e) {
+		if (e) {
+			if (type_matches(e->object, type))
+				ret = session_acquire_held(session, e, n, how);
+			else
+				ret = -EPROTOTYPE;
+			if (ret >= 0) {
+				session->references += n;
+				refobj_count(references_acquired, n);
+			}
+			xa_unlock(&session->entries);
+		} else if (session->parked && session->parked_id == id) {
+			ret = session_acquire_parked(session, object, n, how,
+						     type);
+			xa_unlock(&session->entries);
+			refobj_settle(session->registry);
+		} else {
+			xa_unlock(&session->entries);
 			if (!object) {
 				object = refobj_find_id(session->registry, id);
 				if (IS_ERR(object))
 					return PTR_ERR(object);
 				found = true;
-				if (!refobj_session_may(session, object, 4))
-					ret = -EACCES;
-				else if (!type_matches(object, type))
-					ret = -EPROTOTYPE;
-				else
-					ret = 0;
+				ret = session_admits(session, object, type);
 				if (ret)
 					break;
 			}
-			if (how & REFOBJ_HOLD_BUILD &&
-			    !refobj_session_may(session, object, 2))
-				how &= ~REFOBJ_HOLD_BUILD;
-			ret = session_acquire_new(session, object, n, how);
+			ret = session_acquire_new(session, object, n,
+						  session_how(session, object, how));
 			if (ret == -EBUSY)
 				/* Another thread was faster. */
 				continue;
@@ -597,7 +718,7 @@ int refobj_session_acquire(struct refobj_session *session, u64 id,
 int refobj_session_publish(struct refobj_session *session,
 			   struct refobj *object, u32 n)
 {
-	struct refobj_entry *e;
+	struct refobj_entry *e, *old = NULL;
 	int err, ret;
 	bool more;
 
@@ -622,6 +743,7 @@ int refobj_session_publish(struct refobj_session *session,
 		if (!more)
 			goto unlock;
 	}
+	old = session_unpark(session);
 	/* Nobody else can have an entry of an id that nobody has seen. */
 	err = __xa_insert(&session->entries, refobj_slot(e->id), e,
 			  GFP_KERNEL_ACCOUNT);
@@ -639,7 +761,7 @@ int refobj_session_publish(struct refobj_session *session,
 		goto erase;
 	session_linked(session, e);
 	xa_unlock(&session->entries);
-	return ret;
+	goto free_old;
 
 erase:
 	__xa_erase(&session->entries, refobj_slot(e->id));
@@ -649,6 +771,9 @@ unlock:
 	xa_unlock(&session->entries);
 	kmem_cache_free(refobj_entry_cache, e);
 	refobj_object_discard(object);
+free_old:
+	if (old)
+		session_free_entry(session, old);
 	return err;
 }
 
@@ -666,11 +791,23 @@ static __always_inline void session_release_held(struct refobj_session *s,
 /* Drop all references on an object, as the session's own doing. */
 static noinline int session_release_entry(struct refobj_session *s,
 					  struct refobj_entry *e)
+	__releases(&s->entries.xa_lock)
 {
 	const struct refobj_act act = refobj_act_now(REFOBJ_CAUSE_RELEASE);
+	u32 count = e->count;
+	int last;
 
-	__xa_erase(&s->entries, refobj_slot(e->id));
-	return session_unlink(s, e, &act);
+	last = session_unlink(s, e, &act);
+	if (e->killed)
+		__xa_erase(&s->entries, refobj_slot(e->id));
+	else
+		e = session_park(s, e);
+	xa_unlock(&s->entries);
+	refobj_settle(s->registry);
+	if (e)
+		session_free_entry(s, e);
+	refobj_count(references_released, count);
+	return last;
 }
 
 /**
@@ -685,8 +822,6 @@ static noinline int session_release_entry(struct refobj_session *s,
 int refobj_session_release(struct refobj_session *session, u64 id, u32 n)
 {
 	struct refobj_entry *e;
-	u32 count;
-	int last;
 
 	xa_lock(&session->entries);
 	e = session_find(session, id);
@@ -694,24 +829,17 @@ int refobj_session_release(struct refobj_session *session, u64 id, u32 n)
 		xa_unlock(&session->entries);
 		return refobj_session_lacks(session, id, -ERANGE);
 	}
-	count = e->count;
-	if (n > count) {
+	if (n > e->count) {
 		xa_unlock(&session->entries);
 		return -ERANGE;
 	}
-	if (n && n < count) {
-		session_release_held(session, e, n);
-		session->references -= n;
-		xa_unlock(&session->entries);
-		refobj_count(references_released, n);
-		return 0;
-	}
-	last = session_release_entry(session, e);
+	if (!n || n == e->count)
+		return session_release_entry(session, e);
+	session_release_held(session, e, n);
+	session->references -= n;
 	xa_unlock(&session->entries);
-	refobj_settle(session->registry);
-	session_free_entry(session, e);
-	refobj_count(references_released, count);
-	return last;
+	refobj_count(references_released, n);
+	return 0;
 }
 
 /**
@@ -786,17 +914,21 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
 		xas_lock(&xas);
 		xas_for_each(&xas, e, REFOBJ_SLOT_MASK) {
 			xas_store(&xas, NULL);
-			*references += e->count;
-			lasts += session_unlink(s, e, act);
+			if (e == s->parked) {
+				s->parked = NULL;
+			} else {
+				*references += e->count;
+				(*entries)++;
+				lasts += session_unlink(s, e, act);
+			}
 			list_add(&e->mark.node, &batch);
 			if (++n == REFOBJ_BATCH) {
 				/* Not xas_pause(): e's node may have gone. */
-				xas_set(&xas, refobj_slot(e->id) + 1);
+				xas_set(&xas, xas.xa_index + 1);
 				break;
 			}
 		}
 		xas_unlock(&xas);
-		*entries += n;
 		refobj_settle(s->registry);
 
 		while ((e = list_first_entry_or_null(&batch, struct refobj_entry,

@@ -220,7 +220,7 @@ TEST_F(cmd, info_tells_the_limits_of_the_header)
 	EXPECT_EQ(REFOBJ_FEATURE_EVENTS | REFOBJ_FEATURE_LINGER |
 		  REFOBJ_FEATURE_BUILD | REFOBJ_FEATURE_PAYLOAD |
 		  REFOBJ_FEATURE_EDGES | REFOBJ_FEATURE_FDS |
-		  REFOBJ_FEATURE_OWNER, info.features);
+		  REFOBJ_FEATURE_OWNER | REFOBJ_FEATURE_SUBMIT, info.features);
 	EXPECT_EQ(REFOBJ_USERS_MAX, info.users_max);
 	EXPECT_EQ(REFOBJ_COUNT_MAX, info.count_max);
 }
@@ -1334,6 +1334,148 @@ TEST_F(cmd, holders_from_a_made_up_cursor)
 		EXPECT_GE(1, h.count);
 		EXPECT_EQ(1, h.total);
 	}
+}
+
+/*
+ * Coming back: a session keeps what it needs to acquire again what it let go of last,
+ * and nobody must be able to tell.
+ */
+
+TEST_F(cmd, coming_back_is_as_coming)
+{
+	struct refobj_holder before, after;
+	__u64 id;
+	int i;
+
+	ASSERT_EQ(0, ro_create(self->other, NULL, REFOBJ_PERSISTENT, 0, &id));
+	for (i = 0; i < 3; i++) {
+		before = after;
+		ASSERT_EQ(1, ro_acquire(self->fd, id, 7 + i, 0));
+		ASSERT_EQ(1, ro_holders(self->other, id, &after, 1, NULL));
+		EXPECT_EQ(7 + i, after.count);
+		if (i)
+			EXPECT_LT(before.since_ns, after.since_ns);
+		EXPECT_STREQ("", after.why);
+		ASSERT_EQ(0, ro_set_why(self->fd, id, "the time before"));
+		EXPECT_EQ(1, ro_release(self->fd, id, 7 + i));
+		EXPECT_EQ(0, ro_holders(self->other, id, &after, 1, NULL));
+		EXPECT_EQ(-ERANGE, ro_release(self->fd, id, 1));
+		EXPECT_EQ(-ERANGE, ro_release_all(self->fd, id));
+		EXPECT_EQ(-EPERM, ro_set_why(self->fd, id, "not held"));
+		EXPECT_EQ(0, ro_release_all(self->fd, 0));
+	}
+	EXPECT_EQ(0, ro_destroy(self->other, id));
+}
+
+TEST_F(cmd, coming_back_to_what_has_died)
+{
+	__u64 id, next;
+
+	ASSERT_EQ(0, ro_create(self->other, "back", REFOBJ_PERSISTENT, 0, &id));
+	ASSERT_EQ(1, ro_acquire(self->fd, id, 1, 0));
+	ASSERT_EQ(1, ro_release(self->fd, id, 1));
+	ASSERT_EQ(0, ro_destroy(self->other, id));
+	EXPECT_EQ(-ESTALE, ro_acquire(self->fd, id, 1, 0));
+	EXPECT_EQ(-ESTALE, ro_acquire(self->fd, id, 1, REFOBJ_ACQUIRE_NOT_ZERO));
+	EXPECT_EQ(-ESTALE, ro_release(self->fd, id, 1));
+	EXPECT_EQ(-ENOENT, ro_lookup(self->fd, "back", &next));
+	EXPECT_EQ(1, ro_attach(self->fd, "back", 0, 1, &next, NULL));
+	EXPECT_LT(id, next);
+	EXPECT_EQ(-ESTALE, ro_acquire(self->fd, id, 1, 0));
+	EXPECT_EQ(1, ro_release(self->fd, next, 1));
+}
+
+TEST_F(cmd, coming_back_asks_what_coming_asks)
+{
+	struct refobj_create c = {
+		.size = sizeof(c), .flags = REFOBJ_PERSISTENT, .type = "type",
+	};
+	struct refobj_acquire a = { .size = sizeof(a), .count = 1, .type = "other" };
+
+	ASSERT_EQ(0, ro_ioctl(self->other, REFOBJ_IOC_CREATE, &c));
+	a.id = c.id;
+	ASSERT_EQ(1, ro_acquire(self->fd, c.id, 1, 0));
+	EXPECT_EQ(-EPROTOTYPE, ro_ioctl(self->fd, REFOBJ_IOC_ACQUIRE, &a));
+	ASSERT_EQ(1, ro_release(self->fd, c.id, 1));
+	EXPECT_EQ(-EPROTOTYPE, ro_ioctl(self->fd, REFOBJ_IOC_ACQUIRE, &a));
+	EXPECT_EQ(-EAGAIN, ro_acquire(self->fd, c.id, 1, REFOBJ_ACQUIRE_NOT_ZERO));
+	EXPECT_EQ(0, ro_users(self->other, c.id));
+	strcpy(a.type, "type");
+	EXPECT_EQ(1, ro_ioctl(self->fd, REFOBJ_IOC_ACQUIRE, &a));
+	EXPECT_EQ(1, ro_users(self->other, c.id));
+	EXPECT_EQ(1, ro_release(self->fd, c.id, 1));
+	EXPECT_EQ(0, ro_destroy(self->other, c.id));
+}
+
+TEST_F(cmd, coming_back_builds)
+{
+	__u64 id;
+	int i;
+
+	ASSERT_EQ(0, ro_create(self->other, NULL, REFOBJ_PERSISTENT | REFOBJ_BUILD, 0, &id));
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(REFOBJ_FIRST | REFOBJ_BUILDER,
+			  ro_acquire(self->fd, id, 1, REFOBJ_ACQUIRE_BUILD));
+		EXPECT_EQ(0, ro_publish(self->fd, id));
+		EXPECT_EQ(1, ro_release(self->fd, id, 1));
+	}
+	EXPECT_EQ(0, ro_destroy(self->other, id));
+}
+
+/* One is kept: the others are as they were, in any order. */
+TEST_F(cmd, coming_back_to_each_of_several)
+{
+	__u64 id[4];
+	int i, j;
+
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, ro_create(self->other, NULL, REFOBJ_PERSISTENT, 0, &id[i]));
+	for (i = 0; i < 64; i++) {
+		for (j = 0; j < 3; j++)
+			ASSERT_EQ(1, ro_acquire(self->fd, id[i >> (2 * j) & 3], 1, 0) |
+				     ro_release_all(self->fd, id[i >> (2 * j) & 3]));
+		ASSERT_EQ(1, ro_acquire(self->fd, id[i & 3], 2, 0));
+		ASSERT_EQ(1, ro_acquire(self->fd, id[(i + 1) & 3], 2, 0));
+		ASSERT_EQ(1, ro_release(self->fd, id[i & 3], 2));
+		ASSERT_EQ(1, ro_release_all(self->fd, 0));
+	}
+	for (i = 0; i < 4; i++) {
+		EXPECT_EQ(0, ro_users(self->other, id[i]));
+		EXPECT_EQ(0, ro_destroy(self->other, id[i]));
+	}
+}
+
+/* Where another's descriptor was the permission, it is not kept. */
+TEST_F(cmd, coming_back_needs_the_permission)
+{
+	struct refobj_export e = { .size = sizeof(e) };
+	struct refobj_import m = { .size = sizeof(m), .count = 1 };
+	int stranger;
+	__u64 id;
+
+	ASSERT_EQ(0, ro_create(self->fd, NULL, REFOBJ_PERSISTENT, 0, &id));
+	ASSERT_EQ(1, ro_acquire(self->fd, id, 1, 0));
+	e.id = id;
+	m.fd = ro_ioctl(self->fd, REFOBJ_IOC_EXPORT, &e);
+	ASSERT_LE(0, m.fd);
+	ASSERT_EQ(0, seteuid(4321));
+	stranger = ro_open();
+	ASSERT_EQ(0, seteuid(0));
+	if (stranger == -EACCES)
+		SKIP(return, REFOBJ_DEV " is closed to other users");
+	ASSERT_LE(0, stranger);
+	EXPECT_EQ(-EACCES, ro_acquire(stranger, id, 1, 0));
+	ASSERT_EQ(0, ro_ioctl(stranger, REFOBJ_IOC_IMPORT, &m));
+	EXPECT_EQ(0, ro_acquire(stranger, id, 1, 0));
+	EXPECT_EQ(0, ro_release(stranger, id, 2));
+	EXPECT_EQ(-EACCES, ro_acquire(stranger, id, 1, 0));
+	EXPECT_EQ(0, ro_ioctl(stranger, REFOBJ_IOC_IMPORT, &m));
+	EXPECT_EQ(0, ro_release(stranger, id, 1));
+	EXPECT_EQ(0, close(m.fd));
+	EXPECT_EQ(1, ro_release(self->fd, id, 1));
+	EXPECT_EQ(0, ro_destroy(self->fd, id));
+	EXPECT_EQ(-ESTALE, ro_acquire(stranger, id, 1, 0));
+	close(stranger);
 }
 
 /* DESTROY */
