@@ -183,13 +183,13 @@ struct refobj_registry {
  * @life: memory
  * @state: &enum refobj_state (protected by @lock)
  * @users_peak: the most @users ever (raised locklessly, by cmpxchg)
+ * @attention: who wants to hear of every step of @users (written under @lock)
+ * @told: @users as they were told last (protected by @lock)
  * @nr_holders: entries in @holders, marks not counted (protected by @lock)
  * @holders: &struct refobj_mark, in order of arrival (protected by @lock)
  * @holder_seq: of the newest holder (protected by @lock)
  * @activations: times that it was activated (protected by @lock)
  * @deactivations: times that it was deactivated (protected by @lock)
- * @attention: who wants to hear of every step of @users (written under @lock)
- * @told: @users as they were told last (protected by @lock)
  * @watchers: &struct refobj_watcher (protected by @lock)
  * @waiters: &struct refobj_waiter (protected by @lock)
  * @event_seq: of the last event (protected by @lock)
@@ -219,13 +219,13 @@ struct refobj {
 	struct kref life;
 	u32 state;
 	u32 users_peak;
+	u32 attention;
+	u32 told;
 	u32 nr_holders;
 	struct list_head holders;
 	u64 holder_seq;
 	u64 activations;
 	u64 deactivations;
-	u32 attention;
-	u32 told;
 	struct list_head watchers;
 	struct list_head waiters;
 	u64 event_seq;
