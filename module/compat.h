@@ -12,6 +12,13 @@
 #include <linux/version.h>
 #include <net/genetlink.h>
 
+/* Since 6.8; before, a part of the other. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#include <linux/io_uring/cmd.h>
+#else
+#include <linux/io_uring.h>
+#endif
+
 /*
  * Since 6.5. A cache that is merged with another of its size cannot be seen to be
  * empty, and leaves its name in /sys/kernel/slab when it is destroyed.
@@ -49,6 +56,27 @@ static inline struct nlattr **refobj_dump_attrs(struct netlink_callback *cb)
 	return genl_info_dump(cb)->attrs;
 #else
 	return genl_dumpit_info(cb)->attrs;
+#endif
+}
+
+/* The command's own bytes of a submission. Since 6.5 all of it can be seen. */
+static inline const void *refobj_uring_sqe_cmd(const struct io_uring_cmd *ioucmd)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+	return ioucmd->sqe->cmd;
+#else
+	return ioucmd->cmd;
+#endif
+}
+
+/* Since 6.18 without a second result. */
+static inline void refobj_uring_done(struct io_uring_cmd *ioucmd, int ret,
+				     unsigned int issue_flags)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 18, 0)
+	io_uring_cmd_done(ioucmd, ret, issue_flags);
+#else
+	io_uring_cmd_done(ioucmd, ret, 0, issue_flags);
 #endif
 }
 

@@ -55,12 +55,14 @@ union refobj_args {
  * @args: the copied structure; user memory is not read again
  * @user: the caller's structure
  * @size: how much of it to write back
+ * @nowait: -EAGAIN rather than to sleep until something happens
  */
 struct refobj_call {
 	struct refobj_session *session;
 	union refobj_args args;
 	void __user *user;
 	size_t size;
+	bool nowait;
 };
 
 /*
@@ -113,7 +115,9 @@ static int refobj_cmd_info(struct refobj_call *call)
 					  REFOBJ_FEATURE_EDGES |
 					  REFOBJ_FEATURE_FDS |
 					  REFOBJ_FEATURE_OWNER |
-					  REFOBJ_FEATURE_SUBMIT,
+					  REFOBJ_FEATURE_SUBMIT |
+					  (IS_ENABLED(CONFIG_IO_URING) ?
+					   REFOBJ_FEATURE_URING : 0),
 		.name_max		= REFOBJ_NAME_SIZE - 1,
 		.type_max		= REFOBJ_TYPE_SIZE - 1,
 		.why_max		= REFOBJ_WHY_SIZE - 1,
@@ -523,8 +527,11 @@ static int refobj_cmd_wait(struct refobj_call *call)
 	if (!ret)
 		ret = refobj_wait(call->session, conditions, args->count,
 				  args->flags & REFOBJ_WAIT_ALL,
-				  args->timeout_ns);
+				  call->nowait ? 0 : args->timeout_ns);
 	kfree(conditions);
+	if (call->nowait &&
+	    (ret == -ERESTARTSYS || (ret == -ETIMEDOUT && args->timeout_ns)))
+		ret = -EAGAIN;
 	return ret;
 }
 
@@ -960,7 +967,8 @@ static const struct refobj_command refobj_commands[] = {
 };
 
 static noinline int refobj_dispatch(struct refobj_session *session,
-				    unsigned int cmd, void __user *user)
+				    unsigned int cmd, void __user *user,
+				    bool nowait)
 {
 	const struct refobj_command *row;
 	unsigned int nr = _IOC_NR(cmd), size = _IOC_SIZE(cmd);
@@ -990,6 +998,7 @@ static noinline int refobj_dispatch(struct refobj_session *session,
 		return -EOPNOTSUPP;
 	call.session = session;
 	call.user = user;
+	call.nowait = nowait;
 	call.size = min_t(size_t, size, row->size);
 	return row->handler(&call);
 }
@@ -1072,7 +1081,16 @@ static int refobj_run(struct refobj_session *session, unsigned int cmd,
 			refobj_count(releases, 1);
 		return ret;
 	}
-	return refobj_dispatch(session, cmd, user);
+	return refobj_dispatch(session, cmd, user, false);
+}
+
+/* If the session ended meanwhile, what was missed had been dropped with it. */
+static noinline int refobj_refused(struct refobj_session *session, int err)
+{
+	if (READ_ONCE(session->ended))
+		err = -EOWNERDEAD;
+	refobj_count_refusal(err);
+	return err;
 }
 
 /**
@@ -1086,17 +1104,79 @@ static int refobj_run(struct refobj_session *session, unsigned int cmd,
 long refobj_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct refobj_session *session = file->private_data;
+	int ret = -EOWNERDEAD;
+
+	if (likely(!READ_ONCE(session->ended)))
+		ret = refobj_run(session, cmd, (void __user *)arg);
+	return likely(ret >= 0) ? ret : refobj_refused(session, ret);
+}
+
+/*
+ * In &io_uring_cmd.flags, whose upper eight bits are the kernel's own: the command's
+ * argument has been read, and is in the pdu. From 6.10 to 6.13 a worker would be shown
+ * the ring's memory, where by then another submission may be.
+ */
+#define REFOBJ_URING_READ	(1U << 24)
+
+static int refobj_uring_run(struct io_uring_cmd *ioucmd, bool nowait)
+{
+	struct refobj_session *session = ioucmd->file->private_data;
+	const struct refobj_uring_cmd *sqe;
+	u64 *arg = (u64 *)ioucmd->pdu;
+	int ret = -EOWNERDEAD;
+
+	BUILD_BUG_ON(sizeof(*arg) > sizeof(ioucmd->pdu));
+	if (!(ioucmd->flags & REFOBJ_URING_READ)) {
+		/* The caller can write to it all the while: one read each. */
+		sqe = refobj_uring_sqe_cmd(ioucmd);
+		if (READ_ONCE(sqe->reserved))
+			return -EOPNOTSUPP;
+		*arg = READ_ONCE(sqe->arg);
+		ioucmd->flags |= REFOBJ_URING_READ;
+	}
+	if (!READ_ONCE(session->ended))
+		ret = refobj_dispatch(session, ioucmd->cmd_op,
+				      u64_to_user_ptr(*arg), nowait);
+	return ret >= 0 || (nowait && ret == -EAGAIN) ? ret :
+							refobj_refused(session, ret);
+}
+
+/**
+ * refobj_uring_cmd() - a command on a session, by io_uring
+ * @ioucmd: of which the number is an ioctl's
+ * @issue_flags: &enum io_uring_cmd_flags
+ *
+ * A WAIT that would sleep is left to one of io_uring's workers, which sleeps in it
+ * as any task and is woken by a signal when the request is cancelled. -EAGAIN is
+ * how to say so, and nothing else may be returned: -EAGAIN as a result would have
+ * the command run twice, and 6.1 takes a positive number for a failure, which ends
+ * a chain of linked requests, or if it comes from a worker never completes it.
+ *
+ * Return: -EIOCBQUEUED, as it has been completed; -EAGAIN.
+ */
+int refobj_uring_cmd(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
+{
+	bool nowait = false;
 	int ret;
 
-	if (unlikely(READ_ONCE(session->ended)))
-		ret = -EOWNERDEAD;
-	else
-		ret = refobj_run(session, cmd, (void __user *)arg);
-	/* If it ended meanwhile, what was missed had been dropped with it. */
-	if (ret < 0) {
-		if (READ_ONCE(session->ended))
-			ret = -EOWNERDEAD;
-		refobj_count_refusal(ret);
+	switch (_IOC_TYPE(ioucmd->cmd_op) << 8 | _IOC_NR(ioucmd->cmd_op)) {
+	case REFOBJ_IOC_MAGIC << 8 | _IOC_NR(REFOBJ_IOC_WAIT):
+		nowait = issue_flags & IO_URING_F_NONBLOCK;
+		fallthrough;
+	case REFOBJ_IOC_MAGIC << 8 | _IOC_NR(REFOBJ_IOC_ACQUIRE):
+	case REFOBJ_IOC_MAGIC << 8 | _IOC_NR(REFOBJ_IOC_RELEASE):
+	case REFOBJ_IOC_MAGIC << 8 | _IOC_NR(REFOBJ_IOC_PUBLISH):
+	case REFOBJ_IOC_MAGIC << 8 | _IOC_NR(REFOBJ_IOC_SUBMIT):
+		ret = refobj_uring_run(ioucmd, nowait);
+		break;
+	default:
+		ret = -EOPNOTSUPP;
 	}
-	return ret;
+	if (nowait && ret == -EAGAIN)
+		return ret;
+	/* There is no system call that could be restarted. */
+	if (ret == -ERESTARTSYS)
+		ret = -EINTR;
+	refobj_uring_done(ioucmd, ret, issue_flags);
+	return -EIOCBQUEUED;
 }

@@ -66,6 +66,7 @@ static const struct file_operations refobj_fops = {
 	.poll		= refobj_poll,
 	.unlocked_ioctl	= refobj_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
+	.uring_cmd	= refobj_uring_cmd,
 	.show_fdinfo	= refobj_show_fdinfo,
 };
 

@@ -78,6 +78,7 @@
 #include "uapi/linux/refobj.h"
 
 struct file;
+struct io_uring_cmd;
 struct net;
 struct pid;
 struct poll_table_struct;
@@ -705,6 +706,7 @@ void refobj_objfd_holder(struct refobj_holder *record,
 
 /* ioctl.c: the command table and argument checks */
 long refobj_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+int refobj_uring_cmd(struct io_uring_cmd *ioucmd, unsigned int issue_flags);
 
 /* debugfs.c: counters and tables for a person */
 void refobj_debugfs_init(void);

@@ -99,6 +99,7 @@ ASSERT_OFFSET(refobj_op, result, 20);
 ASSERT_OFFSET(refobj_submit, ops, 8);
 ASSERT_OFFSET(refobj_submit, count, 16);
 ASSERT_OFFSET(refobj_submit, op_size, 20);
+ASSERT_OFFSET(refobj_uring_cmd, reserved, 8);
 
 #define NEW_NAME	"abi-new"
 #define HELD_NAME	"abi-held"

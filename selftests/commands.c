@@ -220,7 +220,9 @@ TEST_F(cmd, info_tells_the_limits_of_the_header)
 	EXPECT_EQ(REFOBJ_FEATURE_EVENTS | REFOBJ_FEATURE_LINGER |
 		  REFOBJ_FEATURE_BUILD | REFOBJ_FEATURE_PAYLOAD |
 		  REFOBJ_FEATURE_EDGES | REFOBJ_FEATURE_FDS |
-		  REFOBJ_FEATURE_OWNER | REFOBJ_FEATURE_SUBMIT, info.features);
+		  REFOBJ_FEATURE_OWNER | REFOBJ_FEATURE_SUBMIT,
+		  /* Whether there is io_uring is the kernel's affair. */
+		  info.features & ~REFOBJ_FEATURE_URING);
 	EXPECT_EQ(REFOBJ_USERS_MAX, info.users_max);
 	EXPECT_EQ(REFOBJ_COUNT_MAX, info.count_max);
 }
@@ -1343,22 +1345,21 @@ TEST_F(cmd, holders_from_a_made_up_cursor)
 
 TEST_F(cmd, coming_back_is_as_coming)
 {
-	struct refobj_holder before, after;
-	__u64 id;
+	struct refobj_holder holder;
+	__u64 id, now;
 	int i;
 
 	ASSERT_EQ(0, ro_create(self->other, NULL, REFOBJ_PERSISTENT, 0, &id));
 	for (i = 0; i < 3; i++) {
-		before = after;
+		now = monotonic_ns();
 		ASSERT_EQ(1, ro_acquire(self->fd, id, 7 + i, 0));
-		ASSERT_EQ(1, ro_holders(self->other, id, &after, 1, NULL));
-		EXPECT_EQ(7 + i, after.count);
-		if (i)
-			EXPECT_LT(before.since_ns, after.since_ns);
-		EXPECT_STREQ("", after.why);
+		ASSERT_EQ(1, ro_holders(self->other, id, &holder, 1, NULL));
+		EXPECT_EQ(7 + i, holder.count);
+		EXPECT_LE(now, holder.since_ns);
+		EXPECT_STREQ("", holder.why);
 		ASSERT_EQ(0, ro_set_why(self->fd, id, "the time before"));
 		EXPECT_EQ(1, ro_release(self->fd, id, 7 + i));
-		EXPECT_EQ(0, ro_holders(self->other, id, &after, 1, NULL));
+		EXPECT_EQ(0, ro_holders(self->other, id, &holder, 1, NULL));
 		EXPECT_EQ(-ERANGE, ro_release(self->fd, id, 1));
 		EXPECT_EQ(-ERANGE, ro_release_all(self->fd, id));
 		EXPECT_EQ(-EPERM, ro_set_why(self->fd, id, "not held"));

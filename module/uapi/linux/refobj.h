@@ -74,6 +74,9 @@
  * matter) since the first poll(2) or the last read(2), which gives the number of
  * changes as a __u64 and does not wait: %EAGAIN. While one is open the object has
  * a user, so it cannot die; /proc/PID/fdinfo/FD tells which it is.
+ *
+ * IO_URING. ACQUIRE, RELEASE, PUBLISH, SUBMIT and WAIT can be submitted to io_uring(7) as
+ * IORING_OP_URING_CMD, see &struct refobj_uring_cmd.
  */
 #ifndef _UAPI_LINUX_REFOBJ_H
 #define _UAPI_LINUX_REFOBJ_H
@@ -324,6 +327,7 @@ struct refobj_event {
 #define REFOBJ_FEATURE_FDS	(1U << 5)	/* EXPORT, IMPORT */
 #define REFOBJ_FEATURE_OWNER	(1U << 6)	/* owner-bound sessions, ADOPT */
 #define REFOBJ_FEATURE_SUBMIT	(1U << 7)
+#define REFOBJ_FEATURE_URING	(1U << 8)	/* commands by io_uring */
 
 /*
  * Mode bits, as of a file, checked with the credentials that opened the
@@ -1003,6 +1007,33 @@ struct refobj_submit {
 	__u32 op_size;
 };
 
+/**
+ * struct refobj_uring_cmd - the command bytes of a submission to io_uring
+ * @arg: pointer to the command's structure, as for ioctl(2)
+ * @reserved: 0
+ *
+ * Of a struct io_uring_sqe, opcode is IORING_OP_URING_CMD, fd the session, cmd_op
+ * the ioctl's number: REFOBJ_IOC_ACQUIRE, REFOBJ_IOC_RELEASE, REFOBJ_IOC_PUBLISH,
+ * REFOBJ_IOC_SUBMIT or REFOBJ_IOC_WAIT, and cmd this structure. The result of the completion is what
+ * ioctl(2) returns, or the negative error. What @arg points to must stay until then.
+ *
+ * A WAIT for what does not hold yet sleeps in a worker of io_uring, of which there are
+ * few (see IORING_REGISTER_IOWQ_MAX_WORKERS); what happened before the worker has
+ * begun does not count. Cancelled it ends with %EINTR, or %ECANCELED if it had not
+ * begun, and with %EINTR also when the process is stopped.
+ *
+ * Any error ends a chain of linked requests. From 6.10 to 6.13 what is linked to a
+ * WAIT needs IOSQE_ASYNC: those kernels read a submission of io_uring's commands when
+ * its turn has come, and another one may be in its place by then.
+ *
+ * Errors: %EOPNOTSUPP for other commands, a @reserved that is not 0, and before 7.1 a
+ * ring with IORING_SETUP_IOPOLL.
+ */
+struct refobj_uring_cmd {
+	__u64 arg;
+	__u64 reserved;
+};
+
 #define REFOBJ_IOC_INFO		_IOWR(REFOBJ_IOC_MAGIC, 0x00, struct refobj_info)
 #define REFOBJ_IOC_CREATE	_IOWR(REFOBJ_IOC_MAGIC, 0x01, struct refobj_create)
 #define REFOBJ_IOC_ATTACH	_IOWR(REFOBJ_IOC_MAGIC, 0x02, struct refobj_attach)
@@ -1061,5 +1092,6 @@ REFOBJ_ASSERT_SIZE(refobj_import, 24);
 REFOBJ_ASSERT_SIZE(refobj_adopt, 8);
 REFOBJ_ASSERT_SIZE(refobj_op, 24);
 REFOBJ_ASSERT_SIZE(refobj_submit, 24);
+REFOBJ_ASSERT_SIZE(refobj_uring_cmd, 16);
 
 #endif /* _UAPI_LINUX_REFOBJ_H */
