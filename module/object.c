@@ -326,9 +326,13 @@ static void refobj_activate_locked(struct refobj *object, u32 n,
 	else
 		object->state = REFOBJ_STATE_READY;
 	trace_refobj_activate(object, act);
-	refobj_event_locked(object, REFOBJ_EVENT_ACTIVATED, act, 0);
-	if (object->state == REFOBJ_STATE_READY)
-		refobj_event_locked(object, REFOBJ_EVENT_READY, act, 0);
+	if (refobj_is_heard(object)) {
+		refobj_event_locked(object, REFOBJ_EVENT_ACTIVATED, act, 0);
+		if (object->state == REFOBJ_STATE_READY)
+			refobj_event_locked(object, REFOBJ_EVENT_READY, act, 0);
+	} else {
+		object->event_seq += object->state == REFOBJ_STATE_READY ? 2 : 1;
+	}
 	refobj_unsettled_locked(object);
 }
 

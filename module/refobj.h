@@ -413,6 +413,7 @@ enum refobj_drop {
  * @nr_entries: how many (protected by the session lock)
  * @slack: released references that are still charged (likewise)
  * @references: sum of the entries' counts (likewise)
+ * @last: the entry that was found last, to be found at once; or NULL (likewise)
  * @parked: an entry that holds nothing, kept in @entries with its life of the object
  *	for an acquire that comes back to it; or NULL (likewise)
  * @parked_id: its object; the entry's own id is 0 then, so that it is not found
@@ -437,6 +438,7 @@ struct refobj_session {
 	u32 nr_entries;
 	u32 slack;
 	u64 references;
+	struct refobj_entry *last;
 	struct refobj_entry *parked;
 	u64 parked_id;
 	struct list_head waits;
@@ -738,16 +740,21 @@ static inline bool refobj_is_active(const struct refobj *object)
 #define refobj_act_now(_cause)						\
 	((struct refobj_act) { .cause = (_cause), .pid = task_tgid(current) })
 
-/*
- * An event of an object. Without watchers and listeners, which is the rule, it costs
- * the counting and a look.
- */
+/* Does anybody hear of an object's events? Mostly not. */
+static inline bool refobj_is_heard(const struct refobj *object)
+{
+	lockdep_assert_held(&object->lock);
+
+	return unlikely(!list_empty(&object->watchers) ||
+			refobj_netlink_heard(object->registry));
+}
+
+/* An event of an object; to nobody it costs the counting and a look. */
 static inline void refobj_event_locked(struct refobj *object, u32 type,
 				       const struct refobj_act *act, u32 count)
 {
 	object->event_seq++;
-	if (unlikely(!list_empty(&object->watchers) ||
-		     refobj_netlink_heard(object->registry)))
+	if (refobj_is_heard(object))
 		__refobj_event_locked(object, type, act->cause, act->pid,
 				      count);
 }

@@ -260,14 +260,24 @@ void refobj_process_tell(const struct refobj_process *process,
  * Entries
  */
 
+/* The way to it is as long as its slot is large, but for the one found last. */
 static struct refobj_entry *session_find(struct refobj_session *s, u64 id)
 {
-	struct refobj_entry *e = xa_load(&s->entries, refobj_slot(id));
+	struct refobj_entry *e = s->last;
 
 	lockdep_assert_held(&s->entries.xa_lock);
 
+	if (e && e->id == id)
+		return e;
+	/* In its slot is what is parked. */
+	if (s->parked && s->parked_id == id)
+		return NULL;
+	e = xa_load(&s->entries, refobj_slot(id));
 	/* An id of old may have had this slot. */
-	return e && e->id == id ? e : NULL;
+	if (!e || e->id != id)
+		return NULL;
+	s->last = e;
+	return e;
 }
 
 /**
@@ -378,6 +388,8 @@ static int session_unlink(struct refobj_session *s, struct refobj_entry *e,
 
 	lockdep_assert_held(&s->entries.xa_lock);
 
+	if (s->last == e)
+		s->last = NULL;
 	s->nr_entries--;
 	s->references -= e->count;
 	session_uncharge(s, e->count);
@@ -406,12 +418,18 @@ static void session_free_why(struct refobj_session *s,
 	kfree_rcu(why, rcu);
 }
 
-static void session_free_entry(struct refobj_session *s, struct refobj_entry *e)
+/* All that an entry has but its own memory. */
+static void session_empty_entry(struct refobj_session *s, struct refobj_entry *e)
 {
 	if (e->killed)
 		refobj_put(e->object);	/* the registry's */
 	refobj_put(e->object);
 	session_free_why(s, &e->why);
+}
+
+static void session_free_entry(struct refobj_session *s, struct refobj_entry *e)
+{
+	session_empty_entry(s, e);
 	kmem_cache_free(refobj_entry_cache, e);
 }
 
@@ -609,25 +627,40 @@ free_old:
 	return ret;
 }
 
+/* What is not held may be parked; else -ENOENT. */
+static noinline int session_acquire_again(struct refobj_session *s, u64 id, u32 n)
+	__releases(&s->entries.xa_lock)
+{
+	int ret = -ENOENT;
+
+	if (s->parked && s->parked_id == id)
+		ret = session_acquire_parked(s, false, n, 0, "");
+	xa_unlock(&s->entries);
+	refobj_settle(s->registry);
+	return ret;
+}
+
 /**
- * refobj_session_acquire_held() - take more of what the session holds
+ * refobj_session_acquire_held() - take more of what the session holds, or held last
  * @session: for whom
  * @id: the object
  * @n: how many, 1 to REFOBJ_COUNT_MAX
  *
  * The shortest way of what is done most; refobj_session_acquire() knows all others.
  *
- * Return: 0, or a negative errno: to be done the other way, and told by that.
+ * Return: REFOBJ_FIRST or 0, or a negative errno: to be done the other way, and told
+ * by that.
  */
 int refobj_session_acquire_held(struct refobj_session *session, u64 id, u32 n)
 {
 	struct refobj_entry *e;
-	int ret = -ENOENT;
+	int ret;
 
 	xa_lock(&session->entries);
 	e = session_find(session, id);
-	if (e)
-		ret = session_acquire_held(session, e, n, 0);
+	if (!e)
+		return session_acquire_again(session, id, n);
+	ret = session_acquire_held(session, e, n, 0);
 	if (!ret) {
 		session->references += n;
 		refobj_count(references_acquired, n);
@@ -904,12 +937,11 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
 			    u64 *references, const struct refobj_act *act)
 {
 	XA_STATE(xas, &s->entries, 0);
+	void *batch[REFOBJ_BATCH];
 	struct refobj_entry *e;
-	int lasts = 0, n;
+	int lasts = 0, n, i;
 
 	do {
-		LIST_HEAD(batch);
-
 		n = 0;
 		xas_lock(&xas);
 		xas_for_each(&xas, e, REFOBJ_SLOT_MASK) {
@@ -921,8 +953,8 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
 				(*entries)++;
 				lasts += session_unlink(s, e, act);
 			}
-			list_add(&e->mark.node, &batch);
-			if (++n == REFOBJ_BATCH) {
+			batch[n++] = e;
+			if (n == REFOBJ_BATCH) {
 				/* Not xas_pause(): e's node may have gone. */
 				xas_set(&xas, xas.xa_index + 1);
 				break;
@@ -931,11 +963,10 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
 		xas_unlock(&xas);
 		refobj_settle(s->registry);
 
-		while ((e = list_first_entry_or_null(&batch, struct refobj_entry,
-						     mark.node))) {
-			list_del(&e->mark.node);
-			session_free_entry(s, e);
-		}
+		for (i = 0; i < n; i++)
+			session_empty_entry(s, batch[i]);
+		if (n)
+			kmem_cache_free_bulk(refobj_entry_cache, n, batch);
 		cond_resched();
 	} while (n == REFOBJ_BATCH);
 	return lasts;
