@@ -1011,8 +1011,9 @@ static noinline int refobj_dispatch(struct refobj_session *session,
  * what is wrong. A structure of less than a page, whose first and last bytes are
  * readable, is readable.
  */
-static bool refobj_read_acquire(const struct refobj_acquire __user *user,
-				u64 *id, u32 *count)
+static __always_inline bool
+refobj_read_acquire(const struct refobj_acquire __user *user, u64 *id,
+		    u32 *count)
 {
 	u32 size, flags, reserved;
 	char type, end;
@@ -1036,8 +1037,9 @@ fault:
 	return false;
 }
 
-static bool refobj_read_release(const struct refobj_release __user *user,
-				u64 *id, u32 *count)
+static __always_inline bool
+refobj_read_release(const struct refobj_release __user *user, u64 *id,
+		    u32 *count)
 {
 	u32 size, flags, reserved;
 
@@ -1067,7 +1069,7 @@ static int refobj_run(struct refobj_session *session, unsigned int cmd,
 	if (cmd == REFOBJ_IOC_ACQUIRE &&
 	    refobj_read_acquire(user, &id, &count)) {
 		ret = refobj_session_acquire_held(session, id, count);
-		if (ret)
+		if (ret < 0)
 			ret = refobj_session_acquire(session, id, NULL, count,
 						     0, "");
 		if (ret >= 0)
@@ -1130,7 +1132,7 @@ static int refobj_uring_run(struct io_uring_cmd *ioucmd, bool nowait)
 		/* The caller can write to it all the while: one read each. */
 		sqe = refobj_uring_sqe_cmd(ioucmd);
 		if (READ_ONCE(sqe->reserved))
-			return -EOPNOTSUPP;
+			return refobj_refused(session, -EOPNOTSUPP);
 		*arg = READ_ONCE(sqe->arg);
 		ioucmd->flags |= REFOBJ_URING_READ;
 	}
@@ -1171,6 +1173,7 @@ int refobj_uring_cmd(struct io_uring_cmd *ioucmd, unsigned int issue_flags)
 		break;
 	default:
 		ret = -EOPNOTSUPP;
+		refobj_count_refusal(ret);
 	}
 	if (nowait && ret == -EAGAIN)
 		return ret;

@@ -269,6 +269,7 @@ TEST_F(uring, errors)
 		  run(ring, self->fd, REFOBJ_IOC_RELEASE ^ _IOC_READ << _IOC_DIRSHIFT, &r));
 	EXPECT_EQ(1, ro_users(self->fd, self->id));
 	EXPECT_EQ(REFOBJ_LAST, run(ring, self->fd, REFOBJ_IOC_RELEASE, &r));
+	EXPECT_EQ(6, ro_look_since(&self->look, "refused_EOPNOTSUPP"));
 }
 
 /* A ring can keep the session's file: that is not a descriptor, which it ends with. */
