@@ -65,7 +65,7 @@ deps:
 	@$(TOP)/.ci/deps
 
 check: deps
-	@$(TOP)/.ci/check $(KERNELS) asan packages $(labs)
+	@$(TOP)/.ci/check $(KERNELS) asan packages gate $(labs)
 
 # The debug kernels are built when first asked for; then they are in the cache.
 check-debug: deps
@@ -93,6 +93,18 @@ model: deps userspace selftests
 		--timeout $$(($(or $(SECONDS),60) * 3 + 300)) -- \
 		$(BUILD)/selftests/model --ops 1000 \
 		--seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
+
+# It is for x86 alone, so not among what packages build.
+bench-program: deps userspace
+	$(Q)$(MAKE) --no-print-directory -C userspace OUTPUT=$(BUILD)/userspace bench
+
+bench: bench-program
+	@$(TOP)/userspace/bench/run $(if $(SVG),--svg) $(KERNELS)
+
+bench-compare: bench-program
+	@test -n "$(BASE)" || { echo "make: with which revision? make bench-compare" \
+		"BASE=HEAD~1, for example" >&2; exit 1; }
+	@$(TOP)/userspace/bench/compare $(BASE) $(KERNELS)
 
 demo: deps userspace
 	@$(vm)/run --kernel $(firstword $(KERNELS)) -- userspace/examples/demo
@@ -135,6 +147,8 @@ help:
 	@echo 'make coverage         what of the module the tests reach'
 	@echo 'make fuzz             SECONDS=600 of fuzzing, on the debug kernel'
 	@echo 'make model            SECONDS=60 of comparing with a model (SEED= repeats)'
+	@echo 'make bench            what everything costs, in instructions (SVG=1 also draws it)'
+	@echo 'make bench-compare    BASE=revision: what it cost there, and what has changed'
 	@echo 'make vm               a shell in a virtual machine with the module loaded'
 	@echo 'make lint             static checks'
 	@echo 'make install          library and tool to PREFIX=$(PREFIX), below DESTDIR='
@@ -147,5 +161,5 @@ help:
 Q := $(if $(V),,@)
 
 .PHONY: all module kdir userspace selftests modules_install install uninstall \
-	dkms_install deps check check-debug check-all check-matrix coverage fuzz model demo vm lint \
-	clean help
+	dkms_install deps check check-debug check-all check-matrix coverage fuzz model \
+	bench bench-program bench-compare demo vm lint clean help

@@ -890,18 +890,17 @@ u32 refobj_session_run_held(struct refobj_session *session,
 {
 	const struct refobj_op *end = ops + n;
 	u32 acquired = 0, released = 0, releases = 0, done;
-	struct refobj_entry *e = NULL;
 	struct refobj_op *op = ops;
-	u64 id = ~ops->id;	/* so that it is looked for */
+	struct refobj_entry *e;
 
 	xa_lock(&session->entries);
-	for (; op != end; op++) {
+	e = session_find(session, op->id);
+	for (; e && op != end; op++) {
 		/* Zero, which is no count, wraps. */
 		if (op->flags || op->count - 1 >= REFOBJ_COUNT_MAX)
 			break;
-		if (op->id != id) {
-			id = op->id;
-			e = session_find(session, id);
+		if (op->id != e->id) {
+			e = session_find(session, op->id);
 			if (!e)
 				break;
 		}

@@ -1401,7 +1401,7 @@ TEST_F(cmd, coming_back_asks_what_coming_asks)
 	EXPECT_EQ(-EPROTOTYPE, ro_ioctl(self->fd, REFOBJ_IOC_ACQUIRE, &a));
 	EXPECT_EQ(-EAGAIN, ro_acquire(self->fd, c.id, 1, REFOBJ_ACQUIRE_NOT_ZERO));
 	EXPECT_EQ(0, ro_users(self->other, c.id));
-	strcpy(a.type, "type");
+	strncpy(a.type, "type", sizeof(a.type) - 1);
 	EXPECT_EQ(1, ro_ioctl(self->fd, REFOBJ_IOC_ACQUIRE, &a));
 	EXPECT_EQ(1, ro_users(self->other, c.id));
 	EXPECT_EQ(1, ro_release(self->fd, c.id, 1));

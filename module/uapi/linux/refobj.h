@@ -1014,8 +1014,9 @@ struct refobj_submit {
  *
  * Of a struct io_uring_sqe, opcode is IORING_OP_URING_CMD, fd the session, cmd_op
  * the ioctl's number: REFOBJ_IOC_ACQUIRE, REFOBJ_IOC_RELEASE, REFOBJ_IOC_PUBLISH,
- * REFOBJ_IOC_SUBMIT or REFOBJ_IOC_WAIT, and cmd this structure. The result of the completion is what
- * ioctl(2) returns, or the negative error. What @arg points to must stay until then.
+ * REFOBJ_IOC_SUBMIT or REFOBJ_IOC_WAIT, and cmd this structure. The result of the
+ * completion is what ioctl(2) returns, or the negative error. What @arg points to must
+ * stay until then.
  *
  * A WAIT for what does not hold yet sleeps in a worker of io_uring, of which there are
  * few (see IORING_REGISTER_IOWQ_MAX_WORKERS); what happened before the worker has
