@@ -1130,6 +1130,8 @@ static int do_command(struct runner *r, const struct call *call, int fd)
 		build.holders.records = (uintptr_t)r->records;
 	if (call->op == GET_VALUE && !call->ptr)
 		build.value.data = (uintptr_t)r->records;
+	if (call->op == SUBMIT && !call->ptr)
+		build.submit.ops = (uintptr_t)r->records;
 	if (call->op == WAIT && build.wait.timeout_ns > now_ns() + 50000000)
 		build.wait.timeout_ns = 0;
 
