@@ -1096,14 +1096,34 @@ static void fail_nth(struct runner *r, unsigned int nth)
 		faults = false;
 }
 
+static void hold_alarm(int how)
+{
+	sigset_t alarms;
+
+	sigemptyset(&alarms);
+	sigaddset(&alarms, SIGALRM);
+	pthread_sigmask(how, &alarms, NULL);
+}
+
 /*
  * The next call to the kernel is what is to fail. Only the call: the faults of
  * pages that this program touches before it would be told in the log.
  */
 static void arm(struct runner *r, const struct call *call)
 {
-	if (call->fail)
-		fail_nth(r, call->fail);
+	if (!call->fail)
+		return;
+	/* Nor a signal's frame, which without a copy is a SIGSEGV. */
+	hold_alarm(SIG_BLOCK);
+	fail_nth(r, call->fail);
+}
+
+static void disarm(struct runner *r, const struct call *call)
+{
+	if (!call->fail)
+		return;
+	fail_nth(r, 0);
+	hold_alarm(SIG_UNBLOCK);
 }
 
 static int do_command(struct runner *r, const struct call *call, int fd)
@@ -1141,8 +1161,7 @@ static int do_command(struct runner *r, const struct call *call, int fd)
 	arm(r, call);
 	ret = ioctl(fd, cmd, a);
 	err = ret < 0 ? errno : 0;
-	if (call->fail)
-		fail_nth(r, 0);
+	disarm(r, call);
 	cover_collect(r);
 	if (ret >= 0 && ((call->op >= CREATE && call->op <= LOOKUP) || call->op == IMPORT ||
 			 (call->op == STAT && a->head.flags & REFOBJ_STAT_NEXT))) {
@@ -1413,8 +1432,7 @@ static void do_call(struct runner *r, const struct call *call)
 
 	do {
 		ret = do_once(r, call);
-		if (call->fail)
-			fail_nth(r, 0);
+		disarm(r, call);
 		if (ret != last)
 			note(sh->result, call->op * 256 + (ret < 0 ? -ret % 256 : ret ? 255 : 0),
 			     &sh->results);
