@@ -94,6 +94,11 @@ model: deps userspace selftests
 		$(BUILD)/selftests/model --ops 1000 \
 		--seconds $(or $(SECONDS),60) $(if $(SEED),--seed $(SEED))
 
+soak: deps userspace selftests
+	@$(vm)/run --kernel $(firstword $(KERNELS)) --multi --mem 3072 --quiet \
+		--timeout $$(($(or $(SECONDS),3600) * 3 + 1200)) -- \
+		env PATH=$(BUILD)/userspace:$$PATH $(BUILD)/selftests/soak $(or $(SECONDS),3600)
+
 # It is for x86 alone, so not among what packages build.
 bench-program: deps userspace
 	$(Q)$(MAKE) --no-print-directory -C userspace OUTPUT=$(BUILD)/userspace bench
@@ -147,6 +152,7 @@ help:
 	@echo 'make coverage         what of the module the tests reach'
 	@echo 'make fuzz             SECONDS=600 of fuzzing, on the debug kernel'
 	@echo 'make model            SECONDS=60 of comparing with a model (SEED= repeats)'
+	@echo 'make soak             a million objects, SECONDS=3600 of stress'
 	@echo 'make bench            what everything costs, in instructions (SVG=1 also draws it)'
 	@echo 'make bench-compare    BASE=revision: what it cost there, and what has changed'
 	@echo 'make vm               a shell in a virtual machine with the module loaded'
@@ -162,4 +168,4 @@ Q := $(if $(V),,@)
 
 .PHONY: all module kdir userspace selftests modules_install install uninstall \
 	dkms_install deps check check-debug check-all check-matrix coverage fuzz model \
-	bench bench-program bench-compare demo vm lint clean help
+	soak bench bench-program bench-compare demo vm lint clean help

@@ -1227,11 +1227,34 @@ static void read_some(const char *path, size_t chunk)
 	close(fd);
 }
 
+static const char * const quotas[QUOTAS] = {
+	"max_objects", "max_references", "max_bytes", "max_watches", "max_events",
+};
+
+/* A worker that is killed leaves them as it made them; nobody after us is to find that. */
+static void quotas_restore(bool save)
+{
+	static char value[QUOTAS][24];
+	unsigned int i;
+
+	for (i = 0; i < QUOTAS; i++) {
+		char path[128];
+		ssize_t ret = -1;
+		int fd;
+
+		snprintf(path, sizeof(path), PARAMETERS "%s", quotas[i]);
+		fd = open(path, save ? O_RDONLY | O_CLOEXEC : O_WRONLY | O_CLOEXEC);
+		if (fd >= 0)
+			ret = save ? read(fd, value[i], sizeof(value[i]) - 1) :
+				     write(fd, value[i], strlen(value[i]));
+		if (ret < 0)
+			die("%s: %s", path, strerror(errno));
+		close(fd);
+	}
+}
+
 static int do_quota(const struct call *call)
 {
-	static const char * const names[QUOTAS] = {
-		"max_objects", "max_references", "max_bytes", "max_watches", "max_events",
-	};
 	static const char * const values[] = { "1048576", "0", "1", "2", "8", "64", "100" };
 	const char *value = values[call->m % ARRAY_SIZE(values)];
 	char path[128];
@@ -1240,7 +1263,7 @@ static int do_quota(const struct call *call)
 	/* Every session that watches has memory for so many events. */
 	if (call->n % QUOTAS == QUOTAS - 1 && value == values[0])
 		value = "512";
-	snprintf(path, sizeof(path), PARAMETERS "%s", names[call->n % QUOTAS]);
+	snprintf(path, sizeof(path), PARAMETERS "%s", quotas[call->n % QUOTAS]);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
@@ -2264,7 +2287,7 @@ int main(int argc, char **argv)
 {
 	enum { SMOKE, FUZZ, REPLAY, MINIMISE } mode = SMOKE;
 	const char *corpus = NULL, *file;
-	int i;
+	int i, status = 0;
 
 	for (i = 1; i < argc; i++) {
 		const char *value = i + 1 < argc ? argv[i + 1] : "";
@@ -2326,9 +2349,11 @@ int main(int argc, char **argv)
 	file = corpus ? corpus : "the corpus";
 	parse(corpus ? load(corpus) : fuzz_seeds, file, take_seed);
 
+	quotas_restore(true);
 	switch (mode) {
 	case SMOKE:
-		return smoke();
+		status = smoke();
+		break;
 	case FUZZ:
 		fuzz();
 		break;
@@ -2339,5 +2364,6 @@ int main(int argc, char **argv)
 		minimise();
 		break;
 	}
-	return conclude();
+	quotas_restore(false);
+	return mode == SMOKE ? status : conclude();
 }

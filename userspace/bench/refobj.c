@@ -489,7 +489,7 @@ static const struct axis objects = {
 	"objects in the registry", object_counts, objects_grow
 };
 
-static const unsigned long told_counts[] = { 1, 1000, 100000, 0 };
+static const unsigned long told_counts[] = { 1, 1000, 100000, 1000000, 0 };
 static const struct axis told_objects = {
 	"objects in the registry", told_counts, objects_grow
 };
