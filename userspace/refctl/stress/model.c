@@ -930,6 +930,7 @@ static struct session {
 	__u64 id;
 	int owner;			/* worker, or NOBODY */
 	pid_t pid;			/* who opened or adopted it */
+	pid_t closer;			/* who closed it last while it was nobody's */
 	unsigned int why;
 	unsigned int held[OBJECTS];
 	unsigned int held_why[OBJECTS];
@@ -1287,7 +1288,10 @@ static void end_session(struct session *s, unsigned int cause)
 
 	if (s->ended)
 		return;
-	drop_all(s, (struct act) { cause, s->pid });
+	/* It ends with its owner, or with him who closes it last. */
+	drop_all(s, (struct act) {
+		cause, s->owner == NOBODY && s->closer ? s->closer : s->pid,
+	});
 	s->ended = true;
 	s->unread = 0;
 	for (o = 0; o < OBJECTS; o++)
@@ -1303,6 +1307,8 @@ static void closed(int w, int session, unsigned int cause)
 	struct session *s = &sessions[session];
 	int i;
 
+	if (s->owner == NOBODY)
+		s->closer = workers[w].pid;
 	if (s->owner != w)
 		return;
 	for (i = 0; !is_death(cause) && i < FDS; i++)
