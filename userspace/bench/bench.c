@@ -344,11 +344,15 @@ int main(int argc, char **argv)
 	char path[128];
 
 	if (argc < 2 || !getenv("REFOBJ_VM")) {
-		fprintf(stderr, "Usage: bench KERNEL [PART-OF-A-ROW'S-NAME | --watched]\n"
+		fprintf(stderr, "Usage: bench KERNEL [PART-OF-A-NAME | --watched | --contended]\n"
 			"In a virtual machine only: userspace/bench/run boots one.\n");
 		return 2;
 	}
 	kernel = argv[1];
+	if (argv[2] && !strcmp(argv[2], "--contended")) {
+		contended(kernel);
+		return 0;
+	}
 	check_clock();
 	for (i = 0; i < COUNT(quotas); i++) {
 		snprintf(path, sizeof(path), "/sys/module/refobj/parameters/%s",

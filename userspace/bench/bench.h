@@ -58,6 +58,9 @@ struct rows {
 
 extern const struct rows limit_rows, refobj_rows, memory_rows;
 
+/* Rows for several processors, each as it is measured. */
+void contended(const char *kernel);
+
 /* Ends the row: it cannot be measured here, and why. */
 void skip(const char *format, ...)
 	__attribute__((format(printf, 1, 2), noreturn));
