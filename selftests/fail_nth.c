@@ -540,23 +540,18 @@ static int do_wait_build(struct world *w)
 	return wait_for(w->s, &c, 1, 0);
 }
 
-/* The one that makes a holder; the one before it needs nothing. */
 static int do_submit(struct world *w)
 {
-	struct refobj_op op[] = {
-		{ .op = REFOBJ_OP_ACQUIRE, .id = w->held, .count = 1 },
-		{ .op = REFOBJ_OP_ACQUIRE, .id = w->idle, .count = 1 },
-		{ .op = REFOBJ_OP_RELEASE, .id = w->held, .count = 1 },
+	struct refobj_op op = {
+		.op = REFOBJ_OP_ACQUIRE, .id = w->idle, .count = 1,
 	};
 	struct refobj_submit a = {
-		.size = sizeof(a), .flags = REFOBJ_SUBMIT_ALL,
-		.ops = (uintptr_t)op, .count = 3, .op_size = sizeof(op[0]),
+		.size = sizeof(a), .ops = (uintptr_t)&op, .count = 1,
+		.op_size = sizeof(op),
 	};
 	int ret = ro_ioctl(w->s, REFOBJ_IOC_SUBMIT, &a);
 
-	if (ret != 3 || op[0].result || op[2].result)
-		return ret < 0 ? ret : -EPROTO;
-	return op[1].result;
+	return ret < 0 ? ret : op.result;
 }
 
 static int do_publish(struct world *w)

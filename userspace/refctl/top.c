@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <ncurses.h>
@@ -218,17 +219,30 @@ static void draw(const struct sight *s)
 	refresh();
 }
 
+/* A signal that comes just before curses waits is seen when something else comes. */
+static bool was_resized(void)
+{
+	struct winsize size;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_row || !size.ws_col ||
+	    !is_term_resized(size.ws_row, size.ws_col))
+		return false;
+	resizeterm(size.ws_row, size.ws_col);
+	return true;
+}
+
 /* A key, or the time is over; false: it is to end. */
 static bool wait_for_key(struct sight *s, uint64_t deadline)
 {
-	uint64_t now;
+	uint64_t now, left;
 	int key;
 
 	for (;;) {
 		now = host_clock(CLOCK_MONOTONIC);
 		if (now >= deadline)
 			return true;
-		timeout((int)((deadline - now) / 1000000 + 1));
+		left = (deadline - now) / 1000000 + 1;
+		timeout(left < 500 ? (int)left : 500);
 		key = getch();
 		if (key == 'q' || key == 'Q' || key == 3)
 			return false;
@@ -236,7 +250,7 @@ static bool wait_for_key(struct sight *s, uint64_t deadline)
 			order = by_rate;
 		else if (key == 'u')
 			order = by_users;
-		if (key == ERR)
+		if (key == ERR && !was_resized())
 			continue;
 		/* also what was resized */
 		if (s->n)
