@@ -929,37 +929,52 @@ u32 refobj_session_run_held(struct refobj_session *session,
 }
 
 /*
+ * Take a node of the array out, with all entries that it has: to take out each by
+ * itself is half of what the end of a session costs.
+ */
+static void session_drop_node(struct refobj_session *s, unsigned long index)
+{
+	XA_STATE_ORDER(xas, &s->entries, index, XA_CHUNK_SHIFT);
+
+	xas_store(&xas, NULL);
+}
+
+/*
  * Drop all entries, a batch under each hold of the lock. Returns how many objects
  * were deactivated; counts the entries and their references.
  */
 static int session_drop_all(struct refobj_session *s, u64 *entries,
 			    u64 *references, const struct refobj_act *act)
 {
-	XA_STATE(xas, &s->entries, 0);
-	void *batch[REFOBJ_BATCH];
+	void *batch[REFOBJ_BATCH / 2 + XA_CHUNK_SIZE];
+	unsigned long index = 0;
 	struct refobj_entry *e;
 	int lasts = 0, n, i;
 
 	do {
 		n = 0;
-		xas_lock(&xas);
-		xas_for_each(&xas, e, REFOBJ_SLOT_MASK) {
-			xas_store(&xas, NULL);
-			if (e == s->parked) {
-				s->parked = NULL;
-			} else {
-				*references += e->count;
-				(*entries)++;
-				lasts += session_unlink(s, e, act);
+		xa_lock(&s->entries);
+		while (n < REFOBJ_BATCH / 2 &&
+		       (e = xa_find(&s->entries, &index, REFOBJ_SLOT_MASK, XA_PRESENT))) {
+			XA_STATE(xas, &s->entries, index);
+
+			xas_for_each(&xas, e, index | XA_CHUNK_MASK) {
+				if (!IS_ENABLED(CONFIG_XARRAY_MULTI))
+					xas_store(&xas, NULL);
+				if (e == s->parked) {
+					s->parked = NULL;
+				} else {
+					*references += e->count;
+					(*entries)++;
+					lasts += session_unlink(s, e, act);
+				}
+				batch[n++] = e;
 			}
-			batch[n++] = e;
-			if (n == REFOBJ_BATCH) {
-				/* Not xas_pause(): e's node may have gone. */
-				xas_set(&xas, xas.xa_index + 1);
-				break;
-			}
+			if (IS_ENABLED(CONFIG_XARRAY_MULTI))
+				session_drop_node(s, index);
+			index = (index | XA_CHUNK_MASK) + 1;
 		}
-		xas_unlock(&xas);
+		xa_unlock(&s->entries);
 		refobj_settle(s->registry);
 
 		for (i = 0; i < n; i++)
@@ -967,7 +982,7 @@ static int session_drop_all(struct refobj_session *s, u64 *entries,
 		if (n)
 			kmem_cache_free_bulk(refobj_entry_cache, n, batch);
 		cond_resched();
-	} while (n == REFOBJ_BATCH);
+	} while (n >= REFOBJ_BATCH / 2);
 	return lasts;
 }
 
