@@ -590,6 +590,17 @@ static void victim_arm(unsigned long n)
 	victim(victim_hold);
 }
 
+static void victim_take_all(void)
+{
+	take_all_arm(victims);
+}
+
+static void victim_of_many(unsigned long n)
+{
+	victims = n;
+	victim(victim_take_all);
+}
+
 static void victim_of_one(unsigned long value)
 {
 	(void)value;
@@ -730,6 +741,8 @@ static const struct row rows[] = {
 	{ .axis = &told_objects, .kind = "ours", .arm = take_all_arm,
 	  .name = "session's end, per reference, others hold too",
 	  .run = teardown_run },
+	{ .axis = &told_objects, .kind = "ours", .arm = victim_of_many,
+	  .name = "SIGKILL + reap, per reference, others hold too", .run = kill_run },
 	{ .axis = &told_objects, .kind = "ours", .name = "STAT walk, per object",
 	  .prepare = walk_prepare, .run = walk_run },
 	{ .axis = &told_objects, .kind = "ours", .name = "netlink dump, per object",
