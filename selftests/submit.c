@@ -181,6 +181,22 @@ TEST_F(submit, who_may_not_read_it_is_refused)
 	close(other);
 }
 
+/* The session's own sum of its references, as its descriptor tells it. */
+static long long sum_of(int fd)
+{
+	char path[64], line[128];
+	long long sum = -1;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "refobj-references: %lld", &sum);
+	if (f)
+		fclose(f);
+	return sum;
+}
+
 TEST_F(submit, counts_what_it_did)
 {
 	struct ro_counts before;
@@ -194,6 +210,7 @@ TEST_F(submit, counts_what_it_did)
 	self->op[102] = release(self->held, 4);
 	ASSERT_EQ(103, submit(self->fd, self->op, 103, 0));
 	EXPECT_EQ(-ERANGE, self->op[102].result);
+	EXPECT_EQ(3, sum_of(self->fd));
 	EXPECT_EQ(51, ro_counts_since(&before, "acquires"));
 	EXPECT_EQ(51, ro_counts_since(&before, "releases"));
 	EXPECT_EQ(103, ro_counts_since(&before, "references_acquired"));
