@@ -37,6 +37,7 @@
 #define EVENTS_MAX	512	/* unread, more than which a session does not keep */
 #define EVENTS_MANY	200	/* unread, at which it is time to read some */
 #define READ_MAX	16
+#define STEPS		50	/* of a SUBMIT; more than the module does at a time */
 #define NOBODY		(-1)
 
 /* The worker's descriptors; those below and between are the coordinator's. */
@@ -64,6 +65,7 @@ const char * const verb[KINDS + 1] = {
 	[GET_VALUE] = "get_value", [LINK] = "link", [UNLINK] = "unlink",
 	[EXPORT] = "export", [IMPORT] = "import",
 	[CLOSE_OBJFD] = "close_objfd", [READ_OBJFD] = "read_objfd",
+	[SUBMIT] = "submit",
 	[TOGETHER] = "together",
 	[FLASH] = "flash",
 };
@@ -75,6 +77,8 @@ struct order {
 	__u64 dep;
 	__u64 version;
 	pid_t pid;
+	struct refobj_op step[STEPS];	/* SUBMIT */
+	unsigned int steps;
 };
 
 struct reply {
@@ -89,6 +93,7 @@ struct reply {
 		struct refobj_event event[READ_MAX];
 		unsigned char value[REFOBJ_VALUE_MAX];
 		__u64 walk[4 * OBJECTS];
+		int result[STEPS];
 	};
 };
 
@@ -432,6 +437,27 @@ static int worker_import(int fd, const struct op *op, __u64 *id)
 	return ret;
 }
 
+static int submit(int fd, unsigned int flags, struct refobj_op *steps,
+		  unsigned int n)
+{
+	struct refobj_submit a = {
+		.size = sizeof(a), .flags = flags, .ops = (uintptr_t)steps,
+		.count = n, .op_size = sizeof(*steps),
+	};
+
+	return ro_ioctl(fd, REFOBJ_IOC_SUBMIT, &a);
+}
+
+static int worker_submit(int fd, struct order *order, struct reply *r)
+{
+	int tried = submit(fd, order->op.flag ? REFOBJ_SUBMIT_ALL : 0,
+			   order->step, order->steps), i;
+
+	for (i = 0; i < tried; i++)
+		r->result[i] = order->step[i].result;
+	return tried;
+}
+
 /* The number of changes since the first time, or since the last. */
 static int worker_read_objfd(int fd, struct reply *r)
 {
@@ -447,7 +473,7 @@ static int worker_read_objfd(int fd, struct reply *r)
 	return 0;
 }
 
-static int worker_do(const struct order *order, struct reply *r)
+static int worker_do(struct order *order, struct reply *r)
 {
 	const struct op *op = &order->op;
 	int fd = FD_SESSION + op->s;
@@ -522,6 +548,8 @@ static int worker_do(const struct order *order, struct reply *r)
 		return close(FD_OBJECT + op->n) ? -errno : 0;
 	case READ_OBJFD:
 		return worker_read_objfd(FD_OBJECT + op->n, r);
+	case SUBMIT:
+		return worker_submit(fd, order, r);
 	default:
 		return -EBADRQC;
 	}
@@ -632,9 +660,22 @@ static const char *step_create(struct event *e, int fd)
 	return met(e->o, e->id);
 }
 
+/* Now and then it is SUBMIT that acquires or releases. */
+static int submit_one(int fd, unsigned int op, const struct event *e)
+{
+	struct refobj_op step = {
+		.op = op, .id = e->id, .count = e->n,
+		.flags = op == REFOBJ_OP_ACQUIRE ? e->flags : 0,
+	};
+	int ret = submit(fd, 0, &step, 1);
+
+	return ret == 1 ? step.result : ret;
+}
+
 static const char *step_acquire(struct event *e, int fd)
 {
-	e->ret = ro_acquire(fd, e->id, e->n, e->flags);
+	e->ret = one_in(3) ? submit_one(fd, REFOBJ_OP_ACQUIRE, e) :
+			     ro_acquire(fd, e->id, e->n, e->flags);
 	if (mine(e->o))
 		return e->ret ? "held, and not acquired again" : NULL;
 	if (e->ret >= 0 || e->ret == -ESTALE ||
@@ -649,7 +690,8 @@ static const char *step_release(struct event *e, int fd, long held)
 	bool all = e->kind == RELEASE_ALL;
 
 	e->ret = all ? ro_release_all(fd, e->id) :
-		       ro_release(fd, e->id, e->n);
+		 one_in(3) ? submit_one(fd, REFOBJ_OP_RELEASE, e) :
+			     ro_release(fd, e->id, e->n);
 	if (held < 0) {
 		if (e->ret >= 0 || e->ret == -ERANGE || e->ret == -ESTALE)
 			return NULL;
@@ -1453,24 +1495,37 @@ static void spawn(int w)
 	worker_started(w, pid < 0 ? -errno : pid);
 }
 
+static __u64 ordered_id(const struct op *op)
+{
+	const struct object *object = &objects[op->o];
+
+	if (op->gen == NEVER)
+		return object->id + (1 << 24);
+	return op->gen == PAST ? object->past : object->id;
+}
+
+/* The steps of the SUBMIT that is to be ordered, and what is to come of them. */
+static struct refobj_op submit_step[STEPS];
+static int submit_want[STEPS];
+static unsigned int submit_steps;
+
 static void order(int w, const struct op *op)
 {
-	unsigned int o = op->o;
 	struct order order = { .op = *op };
 
 	if (op->kind == TAKE)
 		order.pid = workers[op->n].pid;
-	else if (op->gen == PRESENT)
-		order.id = objects[o].id;
-	else if (op->gen == PAST)
-		order.id = objects[o].past;
 	else
-		order.id = objects[o].id + (1 << 24);
+		order.id = ordered_id(op);
+	if (op->kind == SUBMIT) {
+		memcpy(order.step, submit_step, sizeof(submit_step));
+		order.steps = submit_steps;
+	}
 	if (op->kind == LINK || op->kind == UNLINK)
 		order.dep = objects[op->n].id;
 	/* The version, or another */
 	if (op->kind == SET_VALUE && op->flag)
-		order.version = objects[o].version + op->flag - 1;
+		order.version = objects[op->o].version + op->flag - 1;
 	if (!send_all(FD_OURS + 2 * w, &order, sizeof(order)))
 		fail("worker %d cannot be told", w);
 }
@@ -2833,6 +2888,92 @@ static void did_call(const struct op *op, struct session *s,
 	settle_all();
 }
 
+/* A session that has nearly as many unread events as it keeps, or -1 */
+static int full_session(void)
+{
+	int i;
+
+	for (i = 0; i < SESSIONS; i++)
+		if (active(&sessions[i]) && sessions[i].unread > EVENTS_MANY)
+			return i;
+	return -1;
+}
+
+/*
+ * A step of a SUBMIT, from @bits and from what the session holds. False if it is none
+ * that there is.
+ */
+static bool some_step(const struct op *op, const struct session *s,
+		      unsigned int bits, struct op *one, struct refobj_op *step)
+{
+	static const unsigned int counts[] = { 1, 1, 1, 2, 3, 64, 257, 0 };
+	bool release = bits & 1, real = bits >> 1 & 31;
+	unsigned int code = release ? REFOBJ_OP_RELEASE : REFOBJ_OP_ACQUIRE;
+
+	*one = (struct op) {
+		.kind = release ? RELEASE : ACQUIRE, .w = op->w, .s = op->s,
+		/* Half of them of one object. */
+		.o = (op->o + (bits >> 6 & 1 ? bits >> 7 & 3 : 0)) % OBJECTS,
+		.n = counts[bits >> 9 & 7],
+		.flag = release || bits >> 12 & 7 ? 0 : bits >> 15 & 3,
+		.gen = bits >> 17 & 31 ? PRESENT : bits >> 22 & 1 ? PAST : NEVER,
+	};
+	/* All that is held, or one too many */
+	if (release && bits >> 23 & 1)
+		one->n = s->held[one->o] + !(bits >> 24 & 7);
+	*step = (struct refobj_op) {
+		.op = real ? code : 0, .flags = real && !release ? acquire_flags(one) : 0,
+		.id = ordered_id(one), .count = one->n,
+	};
+	return real;
+}
+
+/*
+ * The steps that the number of a SUBMIT leads to, carried out in the model: how many
+ * are tried.
+ */
+static int expect_submit(const struct op *op, struct session *s)
+{
+	const uint64_t was = rnd_state;
+	unsigned int tried = 0, i;
+	struct op one;
+	int ret = 0;
+
+	rnd_state = op->n;
+	submit_steps = one_in(4) ? 1 + rnd(STEPS) : 1 + rnd(6);
+	for (i = 0; i < submit_steps; i++) {
+		bool real = some_step(op, s, rnd(1 << 27), &one, &submit_step[i]);
+
+		if (ret < 0 && !op->flag)
+			continue;
+		/* There must be room for what this one tells. */
+		if (i && full_session() >= 0) {
+			submit_steps = i;
+			break;
+		}
+		ret = real ? expect_call(&one, s) : -EINVAL;
+		if (ret >= 0)
+			did_call(&one, s, NULL);
+		submit_want[i] = ret;
+		tried++;
+	}
+	rnd_state = was;
+	return tried;
+}
+
+static void check_submit(const struct reply *r)
+{
+	int i;
+
+	for (i = 0; i < r->ret; i++)
+		if (r->result[i] != submit_want[i])
+			fail("step %d, op %u of %u of id %llu, flags %u: expected %s, got %s",
+			     i, submit_step[i].op, submit_step[i].count,
+			     (unsigned long long)submit_step[i].id,
+			     submit_step[i].flags, result(submit_want[i]),
+			     result(r->result[i]));
+}
+
 /* Operations on an open session. */
 static void do_call(const struct op *op, struct session *s)
 {
@@ -2855,12 +2996,16 @@ static void do_call(const struct op *op, struct session *s)
 		want = -EOWNERDEAD;
 	else if (op->kind == RELEASE_SESSION)
 		want = drop_all(s, end);
+	else if (op->kind == SUBMIT)
+		want = expect_submit(op, s);
 	else
 		want = expect_call(op, s);
 	r = ask(op->w, op);
 	if (r->ret != want)
 		fail("expected %s, got %s", result(want), result(r->ret));
-	if (want >= 0)
+	if (op->kind == SUBMIT)
+		check_submit(r);
+	else if (want >= 0)
 		did_call(op, s, r);
 }
 
@@ -2942,17 +3087,6 @@ static void do_process(const struct op *op)
 		worker_ended(op->w, 0);
 		break;
 	}
-}
-
-/* A session that has nearly as many unread events as it keeps, or -1 */
-static int full_session(void)
-{
-	int i;
-
-	for (i = 0; i < SESSIONS; i++)
-		if (active(&sessions[i]) && sessions[i].unread > EVENTS_MANY)
-			return i;
-	return -1;
 }
 
 /*
@@ -3067,6 +3201,7 @@ static void some_op(struct op *op)
 		READ, READ, WAIT, WAIT, PUBLISH, PUBLISH, SET_FILE, GET_FILE,
 		SET_VALUE, SET_VALUE, GET_VALUE, LINK, LINK, LINK, UNLINK,
 		EXPORT, EXPORT, IMPORT, CLOSE_OBJFD, CLOSE_OBJFD, READ_OBJFD,
+		SUBMIT, SUBMIT, SUBMIT,
 	};
 	static const unsigned char fds[] = {
 		OPEN, OPEN, OPEN, OPEN, CLOSE, CLOSE, DUP, TAKE,
@@ -3207,6 +3342,11 @@ static void some_op(struct op *op)
 	case ACQUIRE:
 		op->flag = (one_in(4) ? 1 : 0) | (one_in(4) ? 2 : 0);
 		op->n = some_count();
+		break;
+	case SUBMIT:
+		op->flag = !one_in(3);
+		op->gen = PRESENT;
+		op->n = rnd(1 << 20);
 		break;
 	case CREATE:
 		op->flag = rnd(2) | (one_in(4) ? 4 : 0);
