@@ -36,11 +36,13 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/io_uring.h>
 #include <linux/kcov.h>
 #include <linux/refobj.h>
 
@@ -64,6 +66,7 @@
 #define COVER		(1 << 14)	/* points of one call */
 #define ROOM		(1 << 16)	/* for records of HOLDERS */
 #define GAP		(1 << 24)	/* more than those could fill */
+#define RING		8		/* submissions of a ring */
 
 /*
  * Programs
@@ -89,6 +92,7 @@ struct call {
 	uint8_t type;	/* see texts[] */
 	uint8_t async;	/* by the other thread */
 	uint8_t fail;	/* the how manieth allocation, or copy, fails */
+	uint8_t uring;	/* by io_uring; see enum uring */
 	uint32_t n;
 	uint32_t m;
 	uint32_t flags;
@@ -104,7 +108,7 @@ struct program {
 enum field {
 	FD = 1 << 0, TO = 1 << 1, ID = 1 << 2, SIZE = 1 << 3, PTR = 1 << 4,
 	NAME = 1 << 5, TYPE = 1 << 6, ASYNC = 1 << 7, FAIL = 1 << 8, N = 1 << 9,
-	M = 1 << 10, FLAGS = 1 << 11, TIMES = 1 << 12, X = 1 << 13,
+	M = 1 << 10, FLAGS = 1 << 11, TIMES = 1 << 12, URING = 1 << 13, X = 1 << 14,
 	TEXT = NAME | TYPE,
 	IOCTL = FD | SIZE | PTR | ASYNC | FAIL | TIMES | X,
 	NEW = IOCTL | ID | TO | TEXT | N | M | FLAGS,
@@ -118,7 +122,8 @@ static const struct {
 	size_t bytes;
 } fields[] = {
 	FIELD(fd), FIELD(to), FIELD(id), FIELD(size), FIELD(ptr), FIELD(name), FIELD(type),
-	FIELD(async), FIELD(fail), FIELD(n), FIELD(m), FIELD(flags), FIELD(times), FIELD(x),
+	FIELD(async), FIELD(fail), FIELD(uring), FIELD(n), FIELD(m), FIELD(flags), FIELD(times),
+	FIELD(x),
 };
 
 #define COMMAND(name, least) \
@@ -134,16 +139,19 @@ static const struct {
 	[CREATE]	= { "create", NEW, 8, COMMAND(CREATE, 120) },
 	[ATTACH]	= { "attach", NEW, 12, COMMAND(ATTACH, 128) },
 	[LOOKUP]	= { "lookup", IOCTL | ID | TEXT | FLAGS, 4, COMMAND(LOOKUP, 112) },
-	[ACQUIRE]	= { "acquire", IOCTL | ID | TYPE | N | M | FLAGS, 9, COMMAND(ACQUIRE, 24) },
-	[RELEASE]	= { "release", IOCTL | ID | N | M | FLAGS, 10, COMMAND(RELEASE, 24) },
+	[ACQUIRE]	= { "acquire", IOCTL | URING | ID | TYPE | N | M | FLAGS, 9,
+			    COMMAND(ACQUIRE, 24) },
+	[RELEASE]	= { "release", IOCTL | URING | ID | N | M | FLAGS, 10,
+			    COMMAND(RELEASE, 24) },
 	[RELEASE_ALL]	= { "release_all", IOCTL | ID | FLAGS, 4, COMMAND(RELEASE_ALL, 16) },
 	[STAT]		= { "stat", IOCTL | ID | M | FLAGS, 5, COMMAND(STAT, 176) },
 	[HOLDERS]	= { "holders", IOCTL | ID | N | M | TO | FLAGS, 6, COMMAND(HOLDERS, 48) },
 	[DESTROY]	= { "destroy", IOCTL | ID | FLAGS, 5, COMMAND(DESTROY, 16) },
 	[SET_WHY]	= { "set_why", IOCTL | ID | NAME | FLAGS, 5, COMMAND(SET_WHY, 80) },
 	[WATCH]		= { "watch", IOCTL | ID | N | M | FLAGS, 8, COMMAND(WATCH, 32) },
-	[WAIT]		= { "wait", IOCTL | ID | TO | NAME | N | M | FLAGS, 7, COMMAND(WAIT, 32) },
-	[PUBLISH]	= { "publish", PAYLOAD, 4, COMMAND(PUBLISH, 24) },
+	[WAIT]		= { "wait", IOCTL | URING | ID | TO | NAME | N | M | FLAGS, 7,
+			    COMMAND(WAIT, 32) },
+	[PUBLISH]	= { "publish", PAYLOAD | URING, 4, COMMAND(PUBLISH, 24) },
 	[SET_PAYLOAD]	= { "set_payload", PAYLOAD, 4, COMMAND(SET_PAYLOAD, 24) },
 	[GET_PAYLOAD]	= { "get_payload", PAYLOAD, 3, COMMAND(GET_PAYLOAD, 24) },
 	[SET_VALUE]	= { "set_value", IOCTL | ID | N | M | FLAGS, 5, COMMAND(SET_VALUE, 40) },
@@ -153,8 +161,9 @@ static const struct {
 	[EXPORT]	= { "export", IOCTL | ID | TO | FLAGS, 5, COMMAND(EXPORT, 16) },
 	[IMPORT]	= { "import", IOCTL | ID | TO | N | FLAGS, 4, COMMAND(IMPORT, 24) },
 	[ADOPT]		= { "adopt", IOCTL | FLAGS, 2, COMMAND(ADOPT, 8) },
-	[SUBMIT]	= { "submit", IOCTL | ID | TO | N | M | FLAGS, 9, COMMAND(SUBMIT, 24) },
-	[RAW]		= { "raw", FD | ID | PTR | N | M | X | ASYNC, 3, 0, 0 },
+	[SUBMIT]	= { "submit", IOCTL | URING | ID | TO | N | M | FLAGS, 9,
+			    COMMAND(SUBMIT, 24) },
+	[RAW]		= { "raw", FD | ID | PTR | N | M | X | ASYNC | URING, 3, 0, 0 },
 	[OPEN]		= { "open", FD | FLAGS | FAIL, 8, 0, 0 },
 	[CLOSE]		= { "close", FD | ASYNC, 5, 0, 0 },
 	[DUP]		= { "dup", FD | TO, 2, 0, 0 },
@@ -198,6 +207,16 @@ static const struct {
 enum ptr {
 	PTR_GOOD, PTR_NULL, PTR_UNMAPPED, PTR_HALF, PTR_READ_ONLY, PTR_KERNEL, PTR_ODD,
 	PTR_SHARED, PTRS,
+};
+
+/* How a ring does something; without any of it, as a call that waits */
+enum uring {
+	URING_CALL = 1 << 0,
+	URING_LEAVE = 1 << 1,	/* does not wait for it */
+	URING_WORKER = 1 << 2,	/* from the beginning, not only if it would sleep */
+	URING_CANCEL = 1 << 3,	/* at once */
+	URING_LINK = 1 << 4,	/* something that does nothing comes after it */
+	URING_ODD = 1 << 5,	/* the bytes that must be zero are not */
 };
 
 #define LONG63	"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -257,6 +276,15 @@ struct runner {
 	char *records;		/* room for holders, and a gap behind it */
 	int nth;		/* /proc/thread-self/fail-nth */
 	bool tracing;
+	struct ring {
+		bool open;
+		int fd;
+		char *queues;
+		struct io_uring_sqe *sqes;
+		struct io_uring_params p;
+		uint64_t last;		/* submission */
+		unsigned int flying;	/* not heard of */
+	} ring;
 };
 
 static struct {
@@ -566,6 +594,9 @@ static void choose_field(struct call *call, unsigned int field)
 		call->flags = one_in(16) ? below(~0U) : one_in(3) ? 1U << below(18) :
 			      below(call->op >= CREATE && call->op <= ACQUIRE ? 4 : 2);
 		break;
+	case URING:
+		call->uring = one_in(4) ? URING_CALL : one_in(4) ? URING_CALL | below(64) : 0;
+		break;
 	case TIMES:
 		call->times = one_in(60) ? below(150) : 0;
 		break;
@@ -667,7 +698,7 @@ static void mutate(struct program *p)
 			}
 			break;
 		default:
-			field = 1U << below(14);
+			field = 1U << below(15);
 			if (ops[p->call[at].op].fields & field)
 				choose_field(&p->call[at], field);
 			else
@@ -1126,12 +1157,148 @@ static void disarm(struct runner *r, const struct call *call)
 	hold_alarm(SIG_UNBLOCK);
 }
 
+/*
+ * Rings. What is left flying may find other bytes where its structure was, and may then
+ * never end by itself: the ring is closed after the program.
+ */
+
+static bool ring_open(struct ring *ring)
+{
+	struct io_uring_params *p = &ring->p;
+	unsigned int i;
+
+	if (ring->open)
+		return true;
+	memset(ring, 0, sizeof(*ring));
+	ring->fd = syscall(SYS_io_uring_setup, RING, p);
+	if (ring->fd < 0)
+		return false;
+	ring->queues = mmap(NULL, p->cq_off.cqes + p->cq_entries * sizeof(struct io_uring_cqe),
+			    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, ring->fd,
+			    IORING_OFF_SQ_RING);
+	ring->sqes = mmap(NULL, RING * sizeof(*ring->sqes), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_POPULATE, ring->fd, IORING_OFF_SQES);
+	if (!(p->features & IORING_FEAT_SINGLE_MMAP) || ring->queues == MAP_FAILED ||
+	    ring->sqes == MAP_FAILED)
+		die("io_uring: no memory");
+	for (i = 0; i < RING; i++)
+		((unsigned int *)(ring->queues + p->sq_off.array))[i] = i;
+	ring->open = true;
+	return true;
+}
+
+static void ring_close(struct ring *ring)
+{
+	if (!ring->open || !ring->flying)
+		return;
+	munmap(ring->queues,
+	       ring->p.cq_off.cqes + ring->p.cq_entries * sizeof(struct io_uring_cqe));
+	munmap(ring->sqes, RING * sizeof(*ring->sqes));
+	close(ring->fd);
+	ring->open = false;
+}
+
+/* True if the last submission has been heard of: what became of it is in @result. */
+static bool ring_hear(struct ring *ring, int *result)
+{
+	unsigned int *head = (unsigned int *)(ring->queues + ring->p.cq_off.head);
+	unsigned int *tail = (unsigned int *)(ring->queues + ring->p.cq_off.tail);
+	struct io_uring_cqe *cqes = (struct io_uring_cqe *)(ring->queues + ring->p.cq_off.cqes);
+	unsigned int at = *head;
+	bool heard = false;
+
+	for (; at != __atomic_load_n(tail, __ATOMIC_ACQUIRE); at++) {
+		const struct io_uring_cqe *cqe = &cqes[at & (ring->p.cq_entries - 1)];
+
+		if (!cqe->user_data)
+			continue;
+		ring->flying--;
+		if (cqe->user_data == ring->last) {
+			*result = cqe->res;
+			heard = true;
+		}
+	}
+	__atomic_store_n(head, at, __ATOMIC_RELEASE);
+	return heard;
+}
+
+/* Do something by the ring. Like a call; 0 also if nothing was heard of it yet. */
+static int ring_run(struct runner *r, const struct call *call, int fd, unsigned int cmd,
+		    void *arg)
+{
+	struct refobj_uring_cmd bytes = {
+		.arg = (uintptr_t)arg, .reserved = call->uring & URING_ODD ? call->n : 0,
+	};
+	struct __kernel_timespec soon = { .tv_nsec = 20000000 };
+	struct io_uring_getevents_arg ext = { .ts = (uintptr_t)&soon };
+	struct ring *ring = &r->ring;
+	unsigned int *head = (unsigned int *)(ring->queues + ring->p.sq_off.head);
+	unsigned int *tail = (unsigned int *)(ring->queues + ring->p.sq_off.tail);
+	unsigned int n = 1, tries = 4, mask = RING - 1;
+	struct io_uring_sqe *sqe = &ring->sqes[*tail & mask];
+	int result = 0, ret, err;
+
+	memset(sqe, 0, sizeof(*sqe));
+	sqe->opcode = IORING_OP_URING_CMD;
+	sqe->flags = (call->uring & URING_WORKER ? IOSQE_ASYNC : 0) |
+		     (call->uring & URING_LINK ? IOSQE_IO_LINK : 0);
+	sqe->fd = fd;
+	sqe->cmd_op = cmd;
+	sqe->user_data = ++ring->last;
+	memcpy(sqe->cmd, &bytes, sizeof(bytes));
+	if (call->uring & URING_LINK) {
+		sqe = &ring->sqes[(*tail + n++) & mask];
+		memset(sqe, 0, sizeof(*sqe));
+		sqe->opcode = IORING_OP_NOP;
+	}
+	if (call->uring & URING_CANCEL) {
+		sqe = &ring->sqes[(*tail + n++) & mask];
+		memset(sqe, 0, sizeof(*sqe));
+		sqe->opcode = IORING_OP_ASYNC_CANCEL;
+		sqe->fd = -1;
+		sqe->addr = ring->last;
+	}
+	__atomic_store_n(tail, *tail + n, __ATOMIC_RELEASE);
+	cover_reset(r);
+	arm(r, call);
+	ret = syscall(SYS_io_uring_enter, ring->fd, n, 0, IORING_ENTER_GETEVENTS, NULL, 0);
+	err = errno;
+	disarm(r, call);
+	cover_collect(r);
+	/* What was not taken is not to be submitted with the next. */
+	__atomic_store_n(tail, __atomic_load_n(head, __ATOMIC_ACQUIRE), __ATOMIC_RELEASE);
+	if (ret < 1)
+		return ret < 0 ? -err : 0;
+	ring->flying++;
+	while (!ring_hear(ring, &result) && !(call->uring & URING_LEAVE) && tries--)
+		syscall(SYS_io_uring_enter, ring->fd, 0, 1,
+			IORING_ENTER_GETEVENTS | IORING_ENTER_EXT_ARG, &ext, sizeof(ext));
+	return result;
+}
+
+static int do_ioctl(struct runner *r, const struct call *call, int fd, unsigned int cmd,
+		    void *arg)
+{
+	int ret;
+
+	if (call->uring && ring_open(&r->ring))
+		return ring_run(r, call, fd, cmd, arg);
+	cover_reset(r);
+	arm(r, call);
+	ret = ioctl(fd, cmd, arg);
+	if (ret < 0)
+		ret = -errno;
+	disarm(r, call);
+	cover_collect(r);
+	return ret;
+}
+
 static int do_command(struct runner *r, const struct call *call, int fd)
 {
 	unsigned int known = _IOC_SIZE(ops[call->op].cmd), cmd;
 	unsigned int size_of = call->size % ARRAY_SIZE(sizes);
-	int size, ret, err;
 	union args *a;
+	int size, ret;
 
 	if (sizes[size_of].more == FIXED)
 		size = sizes[size_of].value;
@@ -1157,12 +1324,7 @@ static int do_command(struct runner *r, const struct call *call, int fd)
 
 	cmd = _IOC(_IOC_DIR(ops[call->op].cmd), REFOBJ_IOC_MAGIC, _IOC_NR(ops[call->op].cmd), size);
 	a = place(r, call->ptr, &build, size > 4096 ? 4096 : size, call->x);
-	cover_reset(r);
-	arm(r, call);
-	ret = ioctl(fd, cmd, a);
-	err = ret < 0 ? errno : 0;
-	disarm(r, call);
-	cover_collect(r);
+	ret = do_ioctl(r, call, fd, cmd, a);
 	if (ret >= 0 && ((call->op >= CREATE && call->op <= LOOKUP) || call->op == IMPORT ||
 			 (call->op == STAT && a->head.flags & REFOBJ_STAT_NEXT))) {
 		uint64_t id = given_id(call, a);
@@ -1174,14 +1336,15 @@ static int do_command(struct runner *r, const struct call *call, int fd)
 	}
 	if ((call->op == EXPORT || call->op == GET_PAYLOAD) && ret >= 0)
 		set_slot(call->to, ret);
-	return err ? -err : ret;
+	return ret;
 }
 
 static int do_raw(struct runner *r, const struct call *call, int fd)
 {
-	unsigned int cmd = call->x, size, ret, err;
+	unsigned int cmd = call->x, size;
 	uint64_t data[1024];
 	unsigned int i;
+	int ret;
 
 	/* Mostly ours, or nearly so */
 	if (call->n & 1)
@@ -1201,15 +1364,13 @@ static int do_raw(struct runner *r, const struct call *call, int fd)
 	/* Not the commands of all files, which would get at other things. */
 	if (_IOC_TYPE(cmd) != REFOBJ_IOC_MAGIC)
 		cmd = (cmd & ~0xff00U) | 0xba00;
-	cover_reset(r);
-	ret = ioctl(fd, cmd, place(r, call->ptr, data, size > 4096 ? 4096 : size, call->x));
-	err = errno;
-	cover_collect(r);
-	if (_IOC_TYPE(cmd) == REFOBJ_IOC_MAGIC && (int)ret >= 0 &&
+	ret = do_ioctl(r, call, fd, cmd,
+		       place(r, call->ptr, data, size > 4096 ? 4096 : size, call->x));
+	if (_IOC_TYPE(cmd) == REFOBJ_IOC_MAGIC && ret >= 0 && !call->uring &&
 	    (_IOC_NR(cmd) == _IOC_NR(REFOBJ_IOC_EXPORT) ||
 	     _IOC_NR(cmd) == _IOC_NR(REFOBJ_IOC_GET_PAYLOAD)))
 		set_slot(SLOTS - 1, ret);
-	return (int)ret < 0 ? -(int)err : (int)ret;
+	return ret;
 }
 
 static void read_some(const char *path, size_t chunk)
@@ -1461,7 +1622,8 @@ static void do_call(struct runner *r, const struct call *call)
 			     &sh->results);
 		last = ret;
 		atomic_fetch_add_explicit(&sh->calls, 1, memory_order_relaxed);
-		if (ret < 0 && (call->op <= RAW || call->op == OPEN) && !documented(-ret))
+		if (ret < 0 && (call->op <= RAW || call->op == OPEN) && !documented(-ret) &&
+		    !(call->uring && ret == -ECANCELED))
 			trouble("%s: errno %d (%s) is not a documented one", ops[call->op].name,
 				-ret, strerror(-ret));
 	} while (times-- > 1 && !atomic_load(&sh->stop));
@@ -1654,6 +1816,8 @@ static void tidy(void)
 	for (i = 0; i < w.children; i++)
 		reap(i);
 	w.children = 0;
+	ring_close(&w.main.ring);
+	ring_close(&w.other.ring);
 	cover_reset(&w.main);
 	for (i = 0; i < SLOTS; i++)
 		set_slot(i, -1);
@@ -1866,6 +2030,9 @@ static void check_end(void)
 	double until = now() + 10;
 	struct refobj_stat st;
 
+	/* Rings that were closed with something flying let go of its session later. */
+	while (destroy_all_but(fd, &st) && now() < until)
+		usleep(50000);
 	if (destroy_all_but(fd, &st))
 		trouble("object %llu ('%s') in state %u with %u users cannot be destroyed",
 			st.id, st.name, st.state, st.users);
