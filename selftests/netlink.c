@@ -754,6 +754,7 @@ TEST_F(netlink, sessions)
 /* More than a message of them, and one whose owner has gone. */
 TEST_F(netlink, many_sessions)
 {
+	static const char why[] = "one of very many that are there for a test";
 	int fd[300], ended, i, told = 0;
 	struct nlmsghdr *h;
 	struct ro_kid kid;
@@ -761,7 +762,8 @@ TEST_F(netlink, many_sessions)
 	for (i = 0; i < 300; i++) {
 		fd[i] = ro_open();
 		ASSERT_LE(0, fd[i]);
-		ASSERT_EQ(0, ro_set_why(fd[i], 0, "one of very many that are there for a test"));
+		/* Of several lengths, so that messages end anywhere. */
+		ASSERT_EQ(0, ro_set_why(fd[i], 0, why + i % 31));
 	}
 	h = nl_request(&self->nl, self->buffer, REFOBJ_CMD_SESSION_GET, NLM_F_DUMP);
 	ASSERT_EQ(0, nl_send(&self->nl, h));
