@@ -1495,7 +1495,7 @@ static void spawn(int w)
 	worker_started(w, pid < 0 ? -errno : pid);
 }
 
-static __u64 ordered_id(const struct op *op)
+static __u64 id_of(const struct op *op)
 {
 	const struct object *object = &objects[op->o];
 
@@ -1516,7 +1516,7 @@ static void order(int w, const struct op *op)
 	if (op->kind == TAKE)
 		order.pid = workers[op->n].pid;
 	else
-		order.id = ordered_id(op);
+		order.id = id_of(op);
 	if (op->kind == SUBMIT) {
 		memcpy(order.step, submit_step, sizeof(submit_step));
 		order.steps = submit_steps;
@@ -2544,13 +2544,6 @@ static int expect_link(const struct op *op)
 	return leads(op->n, op->o) ? -ELOOP : 0;
 }
 
-static __u64 id_of(const struct op *op)
-{
-	if (op->gen == NEVER)
-		return ~0ULL;
-	return op->gen == PAST ? objects[op->o].past : objects[op->o].id;
-}
-
 /* The unread record that ends the watch of this id, if there is one. */
 static struct told *last_told(struct session *s, __u64 id)
 {
@@ -2923,7 +2916,7 @@ static bool some_step(const struct op *op, const struct session *s,
 		one->n = s->held[one->o] + !(bits >> 24 & 7);
 	*step = (struct refobj_op) {
 		.op = real ? code : 0, .flags = real && !release ? acquire_flags(one) : 0,
-		.id = ordered_id(one), .count = one->n,
+		.id = id_of(one), .count = one->n,
 	};
 	return real;
 }
@@ -3346,7 +3339,7 @@ static void some_op(struct op *op)
 	case SUBMIT:
 		op->flag = !one_in(3);
 		op->gen = PRESENT;
-		op->n = rnd(1 << 20);
+		op->n = rnd(10000);
 		break;
 	case CREATE:
 		op->flag = rnd(2) | (one_in(4) ? 4 : 0);
