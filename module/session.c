@@ -726,8 +726,7 @@ int refobj_session_acquire(struct refobj_session *session, u64 id,
 			ret = session_acquire_new(session, object, n,
 						  session_how(session, object, how));
 			if (ret == -EBUSY)
-				/* Another thread was faster. */
-				continue;
+				continue; /* another thread was faster */
 		}
 		if (ret != -EDQUOT || !session_reclaim(session->user))
 			break;

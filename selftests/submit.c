@@ -372,6 +372,64 @@ TEST_F(submit, memory_that_is_not_there_at_all)
 	EXPECT_EQ(2, ro_users(self->fd, self->held));
 }
 
+struct taker {
+	void *at;
+	int stop;
+};
+
+static void *take(void *arg)
+{
+	struct taker *t = arg;
+
+	while (!__atomic_load_n(&t->stop, __ATOMIC_RELAXED))
+		if (mprotect(t->at, getpagesize(), PROT_READ) ||
+		    mprotect(t->at, getpagesize(), PROT_READ | PROT_WRITE))
+			break;
+	return NULL;
+}
+
+/* Whenever results cannot be written any more, the number tells what was done. */
+TEST_F(submit, memory_that_is_taken_away_meanwhile)
+{
+	const int n = 2 * BATCH, size = getpagesize();
+	int file = memfd_create("ops", MFD_CLOEXEC);
+	int done, i, times = ro_times(5000);
+	unsigned int sum = 2;
+	struct taker t = { .stop = 0 };
+	struct refobj_op *op;
+	pthread_t thread;
+
+	ASSERT_GE(size, n * (int)sizeof(*op));
+	ASSERT_LE(0, file);
+	ASSERT_EQ(0, ftruncate(file, size));
+	op = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	ASSERT_NE(MAP_FAILED, op);
+	t.at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	ASSERT_NE(MAP_FAILED, t.at);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, take, &t));
+	while (times--) {
+		for (i = 0; i < n; i++)
+			op[i] = acquire(self->held, 1);
+		done = submit(self->fd, t.at, n, 0);
+		if (done > 0)
+			sum += done;
+		else if (done != -EFAULT)
+			break;
+		for (i = n; i > 0 && op[i - 1].result; i--)
+			;
+		if (i > (done > 0 ? done : 0) ||
+		    ro_users(self->fd, self->held) != sum)
+			break;
+	}
+	__atomic_store_n(&t.stop, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(-1, times);
+	EXPECT_EQ(sum, ro_users(self->fd, self->held));
+	munmap(t.at, size);
+	munmap(op, size);
+	close(file);
+}
+
 static void no_op(int sig)
 {
 }
