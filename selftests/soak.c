@@ -104,8 +104,9 @@ static void work(unsigned int seconds)
 		calls++;
 		if (start - told > 30000000000ULL) {
 			told = start;
-			ksft_print_msg("%lu s to go, %lu calls, the longest took %.1f ms\n",
-				       (end - start) / 1000000000UL, calls, longest_ms);
+			ksft_print_msg("%u s to go, %lu calls, the longest took %.1f ms\n",
+				       (unsigned int)((end - start) / 1000000000), calls,
+				       longest_ms);
 		}
 	}
 	ksft_print_msg("%lu calls\n", calls);
