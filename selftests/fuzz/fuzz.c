@@ -635,11 +635,18 @@ static void choose_call(struct call *call)
 /* Let it be about what another one is about. */
 static void relate(struct call *call, const struct call *other)
 {
-	unsigned int both = ops[call->op].fields & ops[other->op].fields & (FD | TO | ID | TEXT), i;
+	unsigned int both = ops[call->op].fields & ops[other->op].fields;
 
-	for (i = 0; i < ARRAY_SIZE(fields); i++)
-		if (both & 1U << i)
-			set_field(call, i, get_field(other, i));
+	if (both & FD)
+		call->fd = other->fd;
+	if (both & TO)
+		call->to = other->to;
+	if (both & ID)
+		call->id = other->id;
+	if (both & NAME)
+		call->name = other->name;
+	if (both & TYPE)
+		call->type = other->type;
 }
 
 static void insert_call(struct program *p, unsigned int at)
