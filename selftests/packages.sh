@@ -121,7 +121,7 @@ export vm dir
 
 # Nothing of it is installed on this machine: the guest's own layer has it.
 in_guest() {
-	"$vm/run" --quiet --kernel "$1" --no-module --timeout 300 --share "$dir" -- \
+	"$vm/run" --quiet --kernel "$1" --no-module --timeout 3600 --share "$dir" -- \
 		"$top/selftests/packages.sh" --guest "$dir"
 }
 
