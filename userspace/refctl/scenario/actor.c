@@ -217,11 +217,16 @@ static int drop_descriptor(const char *name)
 	return fd < 0 ? -EBADF : close(fd);
 }
 
+/* How often an order is to be done, or its text to be repeated. */
+static uint64_t times_of(const struct scn_order *o)
+{
+	return o->options & SCN_BIT(SCN_O_TIMES) ? o->value[SCN_O_TIMES] : 1;
+}
+
 /* The text of an order as often as it says, to be freed. */
 static char *whole_text(const struct scn_order *o, size_t *size)
 {
-	size_t times = o->options & SCN_BIT(SCN_O_TIMES) ?
-		       o->value[SCN_O_TIMES] : 1, i;
+	size_t times = times_of(o), i;
 	char *text;
 
 	if (times > (1 << 20))
@@ -359,16 +364,32 @@ static int create(struct refobj_session *s, const struct scn_order *o,
 
 static int acquire(struct refobj_session *s, const struct scn_order *o)
 {
+	const char *type = *o->type ? o->type : NULL;
+	uint64_t times = times_of(o);
 	unsigned int flags = 0;
+	int ret = 0;
 
 	if (o->options & SCN_BIT(SCN_O_NOT_ZERO))
 		flags |= REFOBJ_ACQUIRE_NOT_ZERO;
 	if (o->options & SCN_BIT(SCN_O_BUILD))
 		flags |= REFOBJ_ACQUIRE_BUILD;
-	return refobj_acquire_as(s, o->id[0],
-				 o->options & SCN_BIT(SCN_O_COUNT) ?
-				 o->value[SCN_O_COUNT] : 1, flags,
-				 *o->type ? o->type : NULL);
+	while (times-- && ret >= 0)
+		ret = refobj_acquire_as(s, o->id[0],
+					o->options & SCN_BIT(SCN_O_COUNT) ?
+					o->value[SCN_O_COUNT] : 1, flags, type);
+	return ret;
+}
+
+static int release(struct refobj_session *s, const struct scn_order *o)
+{
+	uint64_t times = times_of(o);
+	int ret = 0;
+
+	while (times-- && ret >= 0)
+		ret = refobj_release(s, o->id[0],
+				     o->options & SCN_BIT(SCN_O_COUNT) ?
+				     o->value[SCN_O_COUNT] : 1);
+	return ret;
 }
 
 static int wait_for(struct refobj_session *s, const struct scn_order *o)
@@ -576,9 +597,7 @@ static int with_session(struct refobj_session *s, const struct scn_order *o,
 	case SCN_ACQUIRE:
 		return acquire(s, o);
 	case SCN_RELEASE:
-		return refobj_release(s, o->id[0],
-				      o->options & SCN_BIT(SCN_O_COUNT) ?
-				      o->value[SCN_O_COUNT] : 1);
+		return release(s, o);
 	case SCN_RELEASE_ALL:
 		return refobj_release_all(s, o->id[0]);
 	case SCN_STAT:
