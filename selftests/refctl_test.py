@@ -78,8 +78,9 @@ def contains(words, text, what=''):
 
 def environment(**more):
     env = {'PATH': os.environ.get('PATH', '/usr/bin:/bin:/usr/sbin:/sbin'), 'LC_ALL': 'C', 'TERM': 'xterm'}
-    # for a tool that is built with sanitizers
-    env.update((name, value) for name, value in os.environ.items() if name.endswith('SAN_OPTIONS'))
+    # for a tool that is built with sanitizers; how much longer than usual it may take
+    env.update((name, value) for name, value in os.environ.items()
+               if name.endswith('SAN_OPTIONS') or name == 'REFOBJ_SLOW')
     env.update(more)
     return env
 
