@@ -112,10 +112,8 @@ nothing_left() {
 		[ ! -L "$path" ] || continue
 		[ ! -e "$path" ] || fail "$path is left after unloading"
 	done
-	for list in /proc/modules /proc/misc /proc/slabinfo /proc/devices; do
-		[ ! -r $list ] || ! grep -w refobj $list ||
-			fail "the above is left in $list after unloading"
-	done
+	! grep -sw refobj /proc/modules /proc/misc /proc/slabinfo /proc/devices ||
+		fail "the above is left after unloading"
 }
 
 cannot_unload() {
