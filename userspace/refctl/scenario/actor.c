@@ -217,16 +217,16 @@ static int drop_descriptor(const char *name)
 	return fd < 0 ? -EBADF : close(fd);
 }
 
-/* How often an order is to be done, or its text to be repeated. */
-static uint64_t times_of(const struct scn_order *o)
+/* The number that an order has for an option, else one. */
+static int64_t number_or_one(const struct scn_order *o, int option)
 {
-	return o->options & SCN_BIT(SCN_O_TIMES) ? o->value[SCN_O_TIMES] : 1;
+	return o->options & SCN_BIT(option) ? o->value[option] : 1;
 }
 
 /* The text of an order as often as it says, to be freed. */
 static char *whole_text(const struct scn_order *o, size_t *size)
 {
-	size_t times = times_of(o), i;
+	size_t times = number_or_one(o, SCN_O_TIMES), i;
 	char *text;
 
 	if (times > (1 << 20))
@@ -356,16 +356,15 @@ static int create(struct refobj_session *s, const struct scn_order *o,
 				     &r->id);
 	if (o->options & SCN_BIT(SCN_O_EXISTING))
 		attr.flags |= REFOBJ_ATTACH_EXISTING;
-	ret = refobj_attach(s, name, &attr,
-			    o->options & SCN_BIT(SCN_O_COUNT) ?
-			    o->value[SCN_O_COUNT] : 1, &r->id, &created);
+	ret = refobj_attach(s, name, &attr, number_or_one(o, SCN_O_COUNT),
+			    &r->id, &created);
 	return ret < 0 ? ret : ret | (created ? (int)SCN_CREATED : 0);
 }
 
 static int acquire(struct refobj_session *s, const struct scn_order *o)
 {
 	const char *type = *o->type ? o->type : NULL;
-	uint64_t times = times_of(o);
+	uint64_t times = number_or_one(o, SCN_O_TIMES);
 	unsigned int flags = 0;
 	int ret = 0;
 
@@ -375,20 +374,19 @@ static int acquire(struct refobj_session *s, const struct scn_order *o)
 		flags |= REFOBJ_ACQUIRE_BUILD;
 	while (times-- && ret >= 0)
 		ret = refobj_acquire_as(s, o->id[0],
-					o->options & SCN_BIT(SCN_O_COUNT) ?
-					o->value[SCN_O_COUNT] : 1, flags, type);
+					number_or_one(o, SCN_O_COUNT), flags,
+					type);
 	return ret;
 }
 
 static int release(struct refobj_session *s, const struct scn_order *o)
 {
-	uint64_t times = times_of(o);
+	uint64_t times = number_or_one(o, SCN_O_TIMES);
 	int ret = 0;
 
 	while (times-- && ret >= 0)
 		ret = refobj_release(s, o->id[0],
-				     o->options & SCN_BIT(SCN_O_COUNT) ?
-				     o->value[SCN_O_COUNT] : 1);
+				     number_or_one(o, SCN_O_COUNT));
 	return ret;
 }
 
